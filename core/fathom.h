@@ -1,0 +1,325 @@
+/*
+ * fathom.h - run DeepSeek-family language models from C.
+ *
+ * The nouns, and who owns what:
+ *
+ *   fm_error      a status and one line of text, owned by the caller, filled by every call that fails.
+ *   fm_tokenizer  text <-> token ids, read from a model directory. Immutable once open: any thread.
+ *   fm_model      weights and description of one checkpoint on one device. Immutable once open: any
+ *                 number of engines may share it. It outlives its engines.
+ *   fm_engine     caches and workspace for running a model within limits stated at creation. One
+ *                 thread steps an engine.
+ *   fm_request    what to generate; plain data, copied by fm_engine_submit.
+ *
+ * Whatever an `open` or `new` function returns is freed by the `close` or `free` function of the same
+ * noun; NULL is accepted there. No call prints, exits or aborts, and none reads the environment.
+ * This header includes only standard headers and is valid C11 and C++.
+ *
+ * Licence: Apache-2.0.
+ */
+#ifndef FATHOM_H
+#define FATHOM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status -------------------------------------------------------------------------------------
+ * One list makes the codes and their texts. 0 is success, everything else is negative. */
+
+#define FM_STATUS_LIST(X)                                                                          \
+    X(OK, 0, "ok")                                                                                 \
+    X(ERR_ARG, -1, "invalid argument")                                                             \
+    X(ERR_MEMORY, -2, "out of memory")                                                             \
+    X(ERR_IO, -3, "input or output failed")                                                        \
+    X(ERR_FORMAT, -4, "malformed data")                                                            \
+    X(ERR_UNSUPPORTED, -5, "not supported")                                                        \
+    X(ERR_LIMIT, -6, "a limit was exceeded")                                                       \
+    X(ERR_NOT_FOUND, -7, "not found")                                                              \
+    X(ERR_STATE, -8, "called in the wrong state")                                                  \
+    X(ERR_NOT_FINITE, -9, "a computed value is not finite")                                        \
+    X(ERR_DEVICE, -10, "the device failed")                                                        \
+    X(ERR_CANCELLED, -11, "cancelled")
+
+typedef enum fm_status {
+#define FM_STATUS_ENUM(name, value, text) FM_##name = value,
+    FM_STATUS_LIST(FM_STATUS_ENUM)
+#undef FM_STATUS_ENUM
+} fm_status;
+
+/** The fixed English text of a status ("malformed data"); "unknown status" for any other value. */
+const char *fm_status_text(fm_status status);
+
+/** A failure in words. `text` is one line without a newline, always terminated: what is wrong, where,
+ *  and what to do. Functions that take `fm_error *err` fill it only when they fail; NULL is allowed. */
+typedef struct fm_error {
+    fm_status status;
+    char text[500];
+} fm_error;
+
+/* ---- Log ---------------------------------------------------------------------------------------- */
+
+typedef enum fm_log_level { FM_LOG_DEBUG, FM_LOG_INFO, FM_LOG_WARN } fm_log_level;
+
+/** Receives one line without a newline. May be called from any thread that uses the library. */
+typedef void (*fm_log_fn)(void *user, fm_log_level level, const char *line);
+
+/* ---- Number formats ------------------------------------------------------------------------------
+ * X(NAME, name in safetensors files, bits per element). Those above the line in the table are
+ * computed with; the others are known by name so that a file that holds them can be described. */
+
+#define FM_DTYPE_LIST(X)                                                                           \
+    X(F32, "F32", 32)                                                                              \
+    X(BF16, "BF16", 16)                                                                            \
+    X(F16, "F16", 16)                                                                              \
+    X(I32, "I32", 32)                                                                              \
+    /* --- */                                                                                      \
+    X(F64, "F64", 64)                                                                              \
+    X(F8_E4M3, "F8_E4M3", 8)                                                                       \
+    X(F8_E5M2, "F8_E5M2", 8)                                                                       \
+    X(F8_E8M0, "F8_E8M0", 8)                                                                       \
+    X(I8, "I8", 8)                                                                                 \
+    X(U8, "U8", 8)                                                                                 \
+    X(I16, "I16", 16)                                                                              \
+    X(U16, "U16", 16)                                                                              \
+    X(U32, "U32", 32)                                                                              \
+    X(I64, "I64", 64)                                                                              \
+    X(U64, "U64", 64)                                                                              \
+    X(BOOL, "BOOL", 8)
+
+typedef enum fm_dtype {
+#define FM_DTYPE_ENUM(name, text, bits) FM_DTYPE_##name,
+    FM_DTYPE_LIST(FM_DTYPE_ENUM)
+#undef FM_DTYPE_ENUM
+        FM_DTYPE_COUNT
+} fm_dtype;
+
+/** The name used in safetensors files ("BF16"); "?" outside the enumeration. */
+const char *fm_dtype_name(fm_dtype dtype);
+
+/** Bytes of one element; 0 outside the enumeration. */
+size_t fm_dtype_size(fm_dtype dtype);
+
+/* ---- Tokenizer -----------------------------------------------------------------------------------
+ * Reads tokenizer.json, and tokenizer_config.json where present, of a model directory. Needs no
+ * weights. Immutable once open: any thread. */
+
+typedef struct fm_tokenizer fm_tokenizer;
+
+/** A growing list of token ids. Start from a zeroed struct; free with fm_tokens_free. */
+typedef struct fm_tokens {
+    int32_t *ids;
+    size_t count;
+    size_t capacity;
+} fm_tokens;
+
+/** Appends one id. FM_ERR_MEMORY leaves the list as it was. */
+fm_status fm_tokens_append(fm_tokens *tokens, int32_t id);
+/** Frees the ids and zeroes the struct. */
+void fm_tokens_free(fm_tokens *tokens);
+
+fm_status fm_tokenizer_open(const char *dir, fm_tokenizer **out, fm_error *err);
+void fm_tokenizer_close(fm_tokenizer *t);
+
+/** Highest token id plus one, added tokens included. */
+int32_t fm_tokenizer_vocab_size(const fm_tokenizer *t);
+/** The id of a token by its text (added tokens) or its byte-alphabet form (others); -1 when absent. */
+int32_t fm_tokenizer_find(const fm_tokenizer *t, const char *token);
+/** Ids of the named special tokens, -1 when the directory names none. */
+int32_t fm_tokenizer_bos(const fm_tokenizer *t);
+int32_t fm_tokenizer_eos(const fm_tokenizer *t);
+/** True when a raw completion starts with the BOS token (`add_bos_token`). */
+bool fm_tokenizer_adds_bos(const fm_tokenizer *t);
+/** True for an added token with the flag `special`: not printed in answers. */
+bool fm_tokenizer_is_special(const fm_tokenizer *t, int32_t id);
+/** The bytes a token stands for, not terminated; owned by the tokenizer. NULL and 0 for an unused id. */
+const char *fm_tokenizer_bytes(const fm_tokenizer *t, int32_t id, size_t *length);
+
+typedef enum fm_encode_mode {
+    FM_ENCODE_ADDED, /* added tokens standing in the text become their ids */
+    FM_ENCODE_PLAIN, /* text is text: no added token comes out of it */
+} fm_encode_mode;
+
+/** Appends the ids of `length` bytes of text (any bytes; what is no UTF-8 is tokenised byte by byte).
+ *  No BOS is added. Linear up to a logarithm in `length`, also on hostile text. */
+fm_status fm_tokenizer_encode(const fm_tokenizer *t, const char *text, size_t length,
+                              fm_encode_mode mode, fm_tokens *out, fm_error *err);
+
+/** Turns a stream of ids back into text whose pieces are always whole UTF-8. Start from a zeroed
+ *  struct; one decoder per stream. */
+typedef struct fm_decoder {
+    bool skip_special;  /* set by the caller: special tokens give no text */
+    uint8_t n_pending;  /* bytes of a code point that is not complete yet */
+    uint8_t pending[4];
+} fm_decoder;
+
+/** Appends the text that became complete with `id` to `out` (capacity `out_size`, no terminator),
+ *  and sets *length. Bytes that can never become UTF-8 give U+FFFD, one for each maximal invalid part
+ *  (as the Unicode standard recommends). `out_size` must be at least fm_decoder_bound(t) bytes. */
+fm_status fm_decoder_push(fm_decoder *d, const fm_tokenizer *t, int32_t id, char *out,
+                          size_t out_size, size_t *length);
+/** Ends the stream: a code point left incomplete gives one U+FFFD. Needs 3 bytes. */
+size_t fm_decoder_end(fm_decoder *d, char *out);
+/** Bytes that one fm_decoder_push can write at most for this tokenizer. */
+size_t fm_decoder_bound(const fm_tokenizer *t);
+
+/* ---- Chat layouts -------------------------------------------------------------------------------- */
+
+typedef struct fm_message {
+    const char *role; /* "system", "user" or "assistant" */
+    const char *content;
+} fm_message;
+
+/** The layout that fits the directory's tokenizer, by name ("deepseek-v3", "deepseek-r1", "chatml"), or
+ *  NULL when its vocabulary has the marks of none. */
+const char *fm_chat_layout(const fm_tokenizer *t);
+
+/** Appends the prompt of a conversation in a built-in layout (`layout` NULL: fm_chat_layout's),
+ *  BOS included where the layout has one, ending where the assistant's answer begins. The layout's
+ *  marks become single ids; contents are plain text and can not produce them. */
+fm_status fm_chat_encode(const fm_tokenizer *t, const char *layout, const fm_message *messages,
+                         size_t n_messages, fm_tokens *out, fm_error *err);
+
+/* ---- Checkpoint ----------------------------------------------------------------------------------
+ * What lies in a model directory: its description and its tensors, mapped but not read. */
+
+typedef struct fm_checkpoint fm_checkpoint;
+
+typedef struct fm_checkpoint_info {
+    char model_type[32];        /* as config.json says: "llama", "deepseek_v3" */
+    int32_t n_layers;
+    int32_t hidden_size;
+    int32_t vocab_size;
+    int32_t max_context;        /* tokens */
+    int32_t n_routed_experts;   /* 0: dense */
+    int32_t n_experts_per_token;
+    size_t n_tensors;           /* in the files */
+    uint64_t n_params;          /* elements of the tensors that the model uses */
+    uint64_t n_params_active;   /* of these, read for one token; embedding table included once */
+    uint64_t n_bytes;           /* of the weight files */
+} fm_checkpoint_info;
+
+typedef struct fm_tensor_info {
+    const char *name; /* owned by the checkpoint */
+    fm_dtype dtype;
+    int32_t n_dims;
+    int64_t size[8];
+    uint64_t n_bytes;
+    bool used; /* false: the model skips it (an MTP layer, a cached rotary table) */
+} fm_tensor_info;
+
+/** Opens config.json and the weight files of a Hugging Face directory. */
+fm_status fm_checkpoint_open(const char *dir, fm_checkpoint **out, fm_error *err);
+void fm_checkpoint_close(fm_checkpoint *c);
+void fm_checkpoint_get_info(const fm_checkpoint *c, fm_checkpoint_info *out);
+/** The i-th tensor in the order of names; i < n_tensors. */
+void fm_checkpoint_get_tensor(const fm_checkpoint *c, size_t i, fm_tensor_info *out);
+
+/* ---- Model --------------------------------------------------------------------------------------- */
+
+typedef struct fm_model fm_model;
+
+/** Zero in a field takes the default given beside it. */
+typedef struct fm_model_params {
+    const char *device;   /* "auto" or "cpu"; NULL: "auto" */
+    const char *dtype;    /* of weights: "auto" (as in the files), "f32", "bf16", "f16"; NULL: "auto" */
+    const char *cache_dtype; /* "auto" (f32 with f32 weights, else bf16), "f32", "bf16"; NULL: "auto" */
+    int32_t n_threads;    /* default: physical cores within the cgroup's quota */
+    int32_t max_context;  /* tokens of one sequence; default: the model's, at most 4096 */
+    int32_t max_step_tokens; /* tokens of one step, so of one prompt chunk; default 256 */
+    fm_log_fn log;
+    void *log_user;
+} fm_model_params;
+
+/** Opens a checkpoint for running. Nothing is loaded but what has to be converted: weights are read in
+ *  place from the mapped files, which must not change while the model is open. */
+fm_status fm_model_open(const char *dir, const fm_model_params *params, fm_model **out,
+                        fm_error *err);
+void fm_model_close(fm_model *m);
+int32_t fm_model_vocab_size(const fm_model *m);
+/** The limits in force, defaults resolved. */
+int32_t fm_model_max_context(const fm_model *m);
+/** One line that says device, instruction set, threads and number formats. Owned by the model. */
+const char *fm_model_summary(const fm_model *m);
+
+/* ---- Engine --------------------------------------------------------------------------------------
+ * Runs requests step by step. All calls on one engine, and on engines that share a model, come from
+ * one thread at a time. */
+
+typedef struct fm_engine fm_engine;
+
+/** How the next token is drawn. The order is: temperature, top-k, top-p, min-p; ties go to the lower
+ *  id. A zeroed struct is greedy. */
+typedef struct fm_sampling {
+    float temperature; /* 0: greedy, the rest is ignored */
+    int32_t top_k;     /* 0: off */
+    float top_p;       /* 0 or 1: off; in (0, 1] */
+    float min_p;       /* 0: off; share of the best token's probability, in [0, 1] */
+    uint64_t seed;     /* the same request with the same seed gives the same tokens */
+} fm_sampling;
+
+typedef enum fm_finish {
+    FM_FINISH_NONE,      /* not finished */
+    FM_FINISH_STOP,      /* the model gave an end token (which is not delivered) */
+    FM_FINISH_LENGTH,    /* max_new tokens, or the context is full */
+    FM_FINISH_CANCELLED, /* the callback said stop */
+    FM_FINISH_ERROR,     /* see status */
+} fm_finish;
+
+/** What the callback receives: one event per new token, and one last event with `finish` set and
+ *  id -1. */
+typedef struct fm_event {
+    int32_t id;
+    fm_finish finish;
+    fm_status status;      /* with FM_FINISH_ERROR */
+    int32_t n_prompt;      /* the last event: tokens and seconds of this request */
+    int32_t n_generated;
+    double prefill_seconds;
+    double decode_seconds;
+} fm_event;
+
+/** Returns false to cancel the request. Runs on the thread that steps. */
+typedef bool (*fm_event_fn)(void *user, const fm_event *event);
+
+typedef struct fm_request {
+    const int32_t *ids; /* the prompt, [n_ids]; at least one, at most the model's context */
+    size_t n_ids;
+    int32_t max_new; /* new tokens at most; 0: until the context is full */
+    fm_sampling sampling;
+    const int32_t *end_ids; /* tokens that end the answer, [n_end_ids]; NULL: the checkpoint's own */
+    size_t n_end_ids;
+    fm_event_fn on_event;
+    void *user;
+} fm_request;
+
+/** Makes an engine with room for one sequence of the model's max_context. */
+fm_status fm_engine_new(fm_model *m, fm_engine **out, fm_error *err);
+void fm_engine_free(fm_engine *e);
+
+/** Takes a request; FM_ERR_STATE while another one runs. Arguments are copied. */
+fm_status fm_engine_submit(fm_engine *e, const fm_request *request, fm_error *err);
+
+/** Runs one step: a chunk of the prompt, or one new token. *active is set to the number of requests
+ *  that still run. A failed step ends the request with FM_FINISH_ERROR and returns its status. */
+fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err);
+
+/** Receives `n_rows` rows of logits, [n_rows, vocab_size] float32; the memory is the engine's. */
+typedef fm_status (*fm_logits_fn)(void *user, const float *logits, int32_t n_rows);
+
+/** Runs `n_ids` tokens as one fresh sequence and delivers the logits of every one, in order. Blocks.
+ *  FM_ERR_STATE while a request runs. */
+fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_logits_fn sink,
+                           void *user, fm_error *err);
+
+/** The library's version, "0.1.0". */
+const char *fm_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
