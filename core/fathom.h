@@ -328,8 +328,8 @@ typedef fm_status (*fm_logits_fn)(void *user, const float *logits, int32_t n_row
 fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_logits_fn sink,
                            void *user, fm_error *err);
 
-/** The same, written to a NumPy file: float32 [n_ids, vocab_size]. It appears under `path` only when it
- *  is complete. */
+/** The same, written to a NumPy file: float32 [n_ids, vocab_size]. It appears under `path` only
+ * when it is complete. */
 fm_status fm_logits_write(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
                           fm_error *err);
 
