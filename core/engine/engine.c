@@ -238,13 +238,14 @@ fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err) {
  * ---------------------------------------------------------------------------------------------- */
 
 /** Delivers the logits of all `n` tokens of the step that just ran. */
-static fm_status deliver_logits(fm_engine *e, int32_t n, fm_logits_fn sink, void *user) {
+static fm_status deliver_logits(fm_engine *e, int32_t n, fm_logits_fn sink, void *user,
+                                fm_error *err) {
     forward f = pass_of(e);
     for (int32_t first = 0; first < n; first += ACTIVATIONS_LOGIT_ROWS) {
         int32_t rows[ACTIVATIONS_LOGIT_ROWS];
         int32_t n_rows = n - first < ACTIVATIONS_LOGIT_ROWS ? n - first : ACTIVATIONS_LOGIT_ROWS;
         for (int32_t i = 0; i < n_rows; i++) rows[i] = first + i;
-        FM_TRY(forward_logits(&f, rows, n_rows, e->logits));
+        FM_TRY(explain(e, forward_logits(&f, rows, n_rows, e->logits), err));
         FM_TRY(sink(user, e->logits, n_rows));
     }
     return FM_OK;
@@ -259,7 +260,7 @@ fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_lo
         int32_t n = (int32_t)n_ids - start;
         if (n > e->model->max_step_tokens) n = e->model->max_step_tokens;
         FM_TRY(explain(e, run_tokens(e, ids + start, n, start), err));
-        FM_TRY(explain(e, deliver_logits(e, n, sink, user), err));
+        FM_TRY(deliver_logits(e, n, sink, user, err));
         start += n;
     }
     return FM_OK;
