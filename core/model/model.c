@@ -31,6 +31,7 @@ static const dtype_choice dtype_choices[] = {{"auto", FM_DTYPE_COUNT},
 /** Looks a format up among the first n choices. */
 static fm_status choose_dtype(const char *what, const char *name, size_t n, fm_dtype *out,
                               fm_error *err) {
+    *out = FM_DTYPE_COUNT;
     for (size_t i = 0; i < n; i++)
         if (!name || strcmp(name, dtype_choices[i].name) == 0) {
             *out = dtype_choices[i].dtype;
