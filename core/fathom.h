@@ -3,17 +3,16 @@
  *
  * The nouns, and who owns what:
  *
- *   fm_error      a status and one line of text, owned by the caller, filled by every call that fails.
- *   fm_tokenizer  text <-> token ids, read from a model directory. Immutable once open: any thread.
- *   fm_model      weights and description of one checkpoint on one device. Immutable once open: any
- *                 number of engines may share it. It outlives its engines.
- *   fm_engine     caches and workspace for running a model within limits stated at creation. One
- *                 thread steps an engine.
+ *   fm_error      a status and one line of text, owned by the caller, filled by every call that
+ * fails. fm_tokenizer  text <-> token ids, read from a model directory. Immutable once open: any
+ * thread. fm_model      weights and description of one checkpoint on one device. Immutable once
+ * open: any number of engines may share it. It outlives its engines. fm_engine     caches and
+ * workspace for running a model within limits stated at creation. One thread steps an engine.
  *   fm_request    what to generate; plain data, copied by fm_engine_submit.
  *
- * Whatever an `open` or `new` function returns is freed by the `close` or `free` function of the same
- * noun; NULL is accepted there. No call prints, exits or aborts, and none reads the environment.
- * This header includes only standard headers and is valid C11 and C++.
+ * Whatever an `open` or `new` function returns is freed by the `close` or `free` function of the
+ * same noun; NULL is accepted there. No call prints, exits or aborts, and none reads the
+ * environment. This header includes only standard headers and is valid C11 and C++.
  *
  * Licence: Apache-2.0.
  */
@@ -54,23 +53,26 @@ typedef enum fm_status {
 /** The fixed English text of a status ("malformed data"); "unknown status" for any other value. */
 const char *fm_status_text(fm_status status);
 
-/** A failure in words. `text` is one line without a newline, always terminated: what is wrong, where,
- *  and what to do. Functions that take `fm_error *err` fill it only when they fail; NULL is allowed. */
+/** A failure in words. `text` is one line without a newline, always terminated: what is wrong,
+ * where, and what to do. Functions that take `fm_error *err` fill it only when they fail; NULL is
+ * allowed. */
 typedef struct fm_error {
     fm_status status;
     char text[500];
 } fm_error;
 
-/* ---- Log ---------------------------------------------------------------------------------------- */
+/* ---- Log ----------------------------------------------------------------------------------------
+ */
 
 typedef enum fm_log_level { FM_LOG_DEBUG, FM_LOG_INFO, FM_LOG_WARN } fm_log_level;
 
 /** Receives one line without a newline. May be called from any thread that uses the library. */
 typedef void (*fm_log_fn)(void *user, fm_log_level level, const char *line);
 
-/* ---- Number formats ------------------------------------------------------------------------------
- * X(NAME, name in safetensors files, bits per element). Those above the line in the table are
- * computed with; the others are known by name so that a file that holds them can be described. */
+/* ---- Number formats
+ * ------------------------------------------------------------------------------ X(NAME, name in
+ * safetensors files, bits per element). Those above the line in the table are computed with; the
+ * others are known by name so that a file that holds them can be described. */
 
 #define FM_DTYPE_LIST(X)                                                                           \
     X(F32, "F32", 32)                                                                              \
@@ -104,9 +106,10 @@ const char *fm_dtype_name(fm_dtype dtype);
 /** Bytes of one element; 0 outside the enumeration. */
 size_t fm_dtype_size(fm_dtype dtype);
 
-/* ---- Tokenizer -----------------------------------------------------------------------------------
- * Reads tokenizer.json, and tokenizer_config.json where present, of a model directory. Needs no
- * weights. Immutable once open: any thread. */
+/* ---- Tokenizer
+ * ----------------------------------------------------------------------------------- Reads
+ * tokenizer.json, and tokenizer_config.json where present, of a model directory. Needs no weights.
+ * Immutable once open: any thread. */
 
 typedef struct fm_tokenizer fm_tokenizer;
 
@@ -127,7 +130,8 @@ void fm_tokenizer_close(fm_tokenizer *t);
 
 /** Highest token id plus one, added tokens included. */
 int32_t fm_tokenizer_vocab_size(const fm_tokenizer *t);
-/** The id of a token by its text (added tokens) or its byte-alphabet form (others); -1 when absent. */
+/** The id of a token by its text (added tokens) or its byte-alphabet form (others); -1 when absent.
+ */
 int32_t fm_tokenizer_find(const fm_tokenizer *t, const char *token);
 /** Ids of the named special tokens, -1 when the directory names none. */
 int32_t fm_tokenizer_bos(const fm_tokenizer *t);
@@ -136,7 +140,8 @@ int32_t fm_tokenizer_eos(const fm_tokenizer *t);
 bool fm_tokenizer_adds_bos(const fm_tokenizer *t);
 /** True for an added token with the flag `special`: not printed in answers. */
 bool fm_tokenizer_is_special(const fm_tokenizer *t, int32_t id);
-/** The bytes a token stands for, not terminated; owned by the tokenizer. NULL and 0 for an unused id. */
+/** The bytes a token stands for, not terminated; owned by the tokenizer. NULL and 0 for an unused
+ * id. */
 const char *fm_tokenizer_bytes(const fm_tokenizer *t, int32_t id, size_t *length);
 
 typedef enum fm_encode_mode {
@@ -144,22 +149,23 @@ typedef enum fm_encode_mode {
     FM_ENCODE_PLAIN, /* text is text: no added token comes out of it */
 } fm_encode_mode;
 
-/** Appends the ids of `length` bytes of text (any bytes; what is no UTF-8 is tokenised byte by byte).
- *  No BOS is added. Linear up to a logarithm in `length`, also on hostile text. */
+/** Appends the ids of `length` bytes of text (any bytes; what is no UTF-8 is tokenised byte by
+ * byte). No BOS is added. Linear up to a logarithm in `length`, also on hostile text. */
 fm_status fm_tokenizer_encode(const fm_tokenizer *t, const char *text, size_t length,
                               fm_encode_mode mode, fm_tokens *out, fm_error *err);
 
 /** Turns a stream of ids back into text whose pieces are always whole UTF-8. Start from a zeroed
  *  struct; one decoder per stream. */
 typedef struct fm_decoder {
-    bool skip_special;  /* set by the caller: special tokens give no text */
-    uint8_t n_pending;  /* bytes of a code point that is not complete yet */
+    bool skip_special; /* set by the caller: special tokens give no text */
+    uint8_t n_pending; /* bytes of a code point that is not complete yet */
     uint8_t pending[4];
 } fm_decoder;
 
 /** Appends the text that became complete with `id` to `out` (capacity `out_size`, no terminator),
- *  and sets *length. Bytes that can never become UTF-8 give U+FFFD, one for each maximal invalid part
- *  (as the Unicode standard recommends). `out_size` must be at least fm_decoder_bound(t) bytes. */
+ *  and sets *length. Bytes that can never become UTF-8 give U+FFFD, one for each maximal invalid
+ * part (as the Unicode standard recommends). `out_size` must be at least fm_decoder_bound(t) bytes.
+ */
 fm_status fm_decoder_push(fm_decoder *d, const fm_tokenizer *t, int32_t id, char *out,
                           size_t out_size, size_t *length);
 /** Ends the stream: a code point left incomplete gives one U+FFFD. Needs 3 bytes. */
@@ -167,15 +173,16 @@ size_t fm_decoder_end(fm_decoder *d, char *out);
 /** Bytes that one fm_decoder_push can write at most for this tokenizer. */
 size_t fm_decoder_bound(const fm_tokenizer *t);
 
-/* ---- Chat layouts -------------------------------------------------------------------------------- */
+/* ---- Chat layouts
+ * -------------------------------------------------------------------------------- */
 
 typedef struct fm_message {
     const char *role; /* "system", "user" or "assistant" */
     const char *content;
 } fm_message;
 
-/** The layout that fits the directory's tokenizer, by name ("deepseek-v3", "deepseek-r1", "chatml"), or
- *  NULL when its vocabulary has the marks of none. */
+/** The layout that fits the directory's tokenizer, by name ("deepseek-v3", "deepseek-r1",
+ * "chatml"), or NULL when its vocabulary has the marks of none. */
 const char *fm_chat_layout(const fm_tokenizer *t);
 
 /** Appends the prompt of a conversation in a built-in layout (`layout` NULL: fm_chat_layout's),
@@ -184,23 +191,24 @@ const char *fm_chat_layout(const fm_tokenizer *t);
 fm_status fm_chat_encode(const fm_tokenizer *t, const char *layout, const fm_message *messages,
                          size_t n_messages, fm_tokens *out, fm_error *err);
 
-/* ---- Checkpoint ----------------------------------------------------------------------------------
- * What lies in a model directory: its description and its tensors, mapped but not read. */
+/* ---- Checkpoint
+ * ---------------------------------------------------------------------------------- What lies in a
+ * model directory: its description and its tensors, mapped but not read. */
 
 typedef struct fm_checkpoint fm_checkpoint;
 
 typedef struct fm_checkpoint_info {
-    char model_type[32];        /* as config.json says: "llama", "deepseek_v3" */
+    char model_type[32]; /* as config.json says: "llama", "deepseek_v3" */
     int32_t n_layers;
     int32_t hidden_size;
     int32_t vocab_size;
-    int32_t max_context;        /* tokens */
-    int32_t n_routed_experts;   /* 0: dense */
+    int32_t max_context;      /* tokens */
+    int32_t n_routed_experts; /* 0: dense */
     int32_t n_experts_per_token;
-    size_t n_tensors;           /* in the files */
-    uint64_t n_params;          /* elements of the tensors that the model uses */
-    uint64_t n_params_active;   /* of these, read for one token; embedding table included once */
-    uint64_t n_bytes;           /* of the weight files */
+    size_t n_tensors;         /* in the files */
+    uint64_t n_params;        /* elements of the tensors that the model uses */
+    uint64_t n_params_active; /* of these, read for one token; embedding table included once */
+    uint64_t n_bytes;         /* of the weight files */
 } fm_checkpoint_info;
 
 typedef struct fm_tensor_info {
@@ -219,24 +227,27 @@ void fm_checkpoint_get_info(const fm_checkpoint *c, fm_checkpoint_info *out);
 /** The i-th tensor in the order of names; i < n_tensors. */
 void fm_checkpoint_get_tensor(const fm_checkpoint *c, size_t i, fm_tensor_info *out);
 
-/* ---- Model --------------------------------------------------------------------------------------- */
+/* ---- Model
+ * --------------------------------------------------------------------------------------- */
 
 typedef struct fm_model fm_model;
 
 /** Zero in a field takes the default given beside it. */
 typedef struct fm_model_params {
-    const char *device;   /* "auto" or "cpu"; NULL: "auto" */
-    const char *dtype;    /* of weights: "auto" (as in the files), "f32", "bf16", "f16"; NULL: "auto" */
-    const char *cache_dtype; /* "auto" (f32 with f32 weights, else bf16), "f32", "bf16"; NULL: "auto" */
-    int32_t n_threads;    /* default: physical cores within the cgroup's quota */
-    int32_t max_context;  /* tokens of one sequence; default: the model's, at most 4096 */
+    const char *device; /* "auto" or "cpu"; NULL: "auto" */
+    const char
+        *dtype; /* of weights: "auto" (as in the files), "f32", "bf16", "f16"; NULL: "auto" */
+    const char
+        *cache_dtype;    /* "auto" (f32 with f32 weights, else bf16), "f32", "bf16"; NULL: "auto" */
+    int32_t n_threads;   /* default: physical cores within the cgroup's quota */
+    int32_t max_context; /* tokens of one sequence; default: the model's, at most 4096 */
     int32_t max_step_tokens; /* tokens of one step, so of one prompt chunk; default 256 */
     fm_log_fn log;
     void *log_user;
 } fm_model_params;
 
-/** Opens a checkpoint for running. Nothing is loaded but what has to be converted: weights are read in
- *  place from the mapped files, which must not change while the model is open. */
+/** Opens a checkpoint for running. Nothing is loaded but what has to be converted: weights are read
+ * in place from the mapped files, which must not change while the model is open. */
 fm_status fm_model_open(const char *dir, const fm_model_params *params, fm_model **out,
                         fm_error *err);
 void fm_model_close(fm_model *m);
@@ -246,14 +257,15 @@ int32_t fm_model_max_context(const fm_model *m);
 /** One line that says device, instruction set, threads and number formats. Owned by the model. */
 const char *fm_model_summary(const fm_model *m);
 
-/* ---- Engine --------------------------------------------------------------------------------------
- * Runs requests step by step. All calls on one engine, and on engines that share a model, come from
- * one thread at a time. */
+/* ---- Engine
+ * -------------------------------------------------------------------------------------- Runs
+ * requests step by step. All calls on one engine, and on engines that share a model, come from one
+ * thread at a time. */
 
 typedef struct fm_engine fm_engine;
 
-/** How the next token is drawn. The order is: temperature, top-k, top-p, min-p; ties go to the lower
- *  id. A zeroed struct is greedy. */
+/** How the next token is drawn. The order is: temperature, top-k, top-p, min-p; ties go to the
+ * lower id. A zeroed struct is greedy. */
 typedef struct fm_sampling {
     float temperature; /* 0: greedy, the rest is ignored */
     int32_t top_k;     /* 0: off */
@@ -275,8 +287,8 @@ typedef enum fm_finish {
 typedef struct fm_event {
     int32_t id;
     fm_finish finish;
-    fm_status status;      /* with FM_FINISH_ERROR */
-    int32_t n_prompt;      /* the last event: tokens and seconds of this request */
+    fm_status status; /* with FM_FINISH_ERROR */
+    int32_t n_prompt; /* the last event: tokens and seconds of this request */
     int32_t n_generated;
     double prefill_seconds;
     double decode_seconds;
@@ -290,7 +302,8 @@ typedef struct fm_request {
     size_t n_ids;
     int32_t max_new; /* new tokens at most; 0: until the context is full */
     fm_sampling sampling;
-    const int32_t *end_ids; /* tokens that end the answer, [n_end_ids]; NULL: the checkpoint's own */
+    const int32_t
+        *end_ids; /* tokens that end the answer, [n_end_ids]; NULL: the checkpoint's own */
     size_t n_end_ids;
     fm_event_fn on_event;
     void *user;
@@ -310,10 +323,15 @@ fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err);
 /** Receives `n_rows` rows of logits, [n_rows, vocab_size] float32; the memory is the engine's. */
 typedef fm_status (*fm_logits_fn)(void *user, const float *logits, int32_t n_rows);
 
-/** Runs `n_ids` tokens as one fresh sequence and delivers the logits of every one, in order. Blocks.
- *  FM_ERR_STATE while a request runs. */
+/** Runs `n_ids` tokens as one fresh sequence and delivers the logits of every one, in order.
+ * Blocks. FM_ERR_STATE while a request runs. */
 fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_logits_fn sink,
                            void *user, fm_error *err);
+
+/** The same, written to a NumPy file: float32 [n_ids, vocab_size]. It appears under `path` only
+ * when it is complete. */
+fm_status fm_logits_write(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
+                          fm_error *err);
 
 /** The library's version, "0.1.0". */
 const char *fm_version(void);

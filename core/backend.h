@@ -1,0 +1,281 @@
+/*
+ * backend.h - the contract between the model and a device.
+ *
+ * The nouns, and who owns what:
+ *
+ *   fm_backend  a const table of functions that one kind of device implements. Backends see only
+ * calls that the checking front (backend.c) let through, and check nothing again. fm_device   an
+ * opened device: the table, its state, a sticky status. Owns all buffers' and weights' memory; they
+ * are freed before it is closed. fm_buf      memory of a device, written and read by the host,
+ * viewed by fm_tensor. fm_weight   one matrix, or a stack of equal matrices, in whatever layout the
+ * backend reads best. Only a backend makes one, from the checkpoint's bytes (fm_weight_source).
+ *   op_*        one operation on tensors: the front checks the arguments and calls the table.
+ *
+ * Calls encode: an op may run at once (CPU), be launched (CUDA) or be recorded (Vulkan), in the
+ * order of the calls. Only device_submit, device_wait and device_read may block. Whatever changes
+ * from step to step (token ids, positions, page tables, counts) lies in buffers; the scalars in an
+ * argument struct are constants of the model, so that a recorded step can be replayed.
+ *
+ * Numbers: activations are float32. An output element is one chain of operations that depends on
+ * its own inputs and on K alone, never on how many tokens, sequences or threads take part in the
+ * step.
+ *
+ * Threads: one thread at a time uses a device and what belongs to it.
+ */
+#ifndef FATHOM_BACKEND_H
+#define FATHOM_BACKEND_H
+
+#include "base/log.h"
+#include "data/tensor.h"
+
+enum {
+    FM_BACKEND_VERSION = 1,
+    FM_CACHE_PAGE_ROWS = 64, /* rows of a cache page, and keys of an attention block */
+    FM_VALUE_DIM_MAX = 1024, /* Dv of attention at most: kernels keep that many sums at hand */
+};
+
+/* ---- Device -------------------------------------------------------------------------------------
+ */
+
+typedef struct fm_device fm_device;
+typedef struct fm_device_state fm_device_state; /* the backend's own */
+typedef struct fm_backend fm_backend;
+
+/** The largest step that will be asked for, from which the backend plans its workspace once; and
+ * how the device is to run. All sizes are at least 1. */
+typedef struct fm_device_params {
+    int32_t max_tokens;    /* T: tokens of one step */
+    int32_t max_sequences; /* S: sequences of one step */
+    int32_t max_context;   /* keys that one token may attend to */
+    int32_t n_threads;     /* threads of a CPU device */
+    const char *isa;       /* instruction set by name, for tests; NULL: the best there is */
+} fm_device_params;
+
+typedef struct fm_device_info {
+    char name[96];          /* one line: device and how it runs */
+    uint64_t memory_free;   /* bytes */
+    uint32_t weight_dtypes; /* bit (1 << fm_dtype) for each format weights may have */
+    uint32_t cache_dtypes;  /* the same for caches */
+} fm_device_info;
+
+/** Opens a device of the kind that `backend` implements. */
+fm_status device_open(const fm_backend *backend, const fm_device_params *params, fm_log log,
+                      fm_device **out, fm_error *err);
+void device_close(fm_device *dev);
+const fm_device_info *device_info(const fm_device *dev);
+
+/** FM_OK, or FM_ERR_DEVICE for good once the device was lost: then every call returns it. */
+fm_status device_status(const fm_device *dev);
+
+/** Ends the encoding of a step. *ticket names the work for device_wait. */
+fm_status device_submit(fm_device *dev, uint64_t *ticket);
+/** Blocks until the work of a ticket, and all submitted before it, is done. */
+fm_status device_wait(fm_device *dev, uint64_t ticket);
+
+/* ---- Buffers
+ * ------------------------------------------------------------------------------------- */
+
+struct fm_buf {
+    size_t size; /* bytes; the backend's own fields follow in its own struct */
+};
+
+/** A zeroed buffer of at least one byte. */
+fm_status buf_new(fm_device *dev, size_t size, fm_buf **out, fm_error *err);
+void buf_free(fm_device *dev, fm_buf *buf);
+
+/** Copies the elements of a contiguous tensor between host and device. FM_ERR_STATE while encoded
+ * work was not submitted and waited for: a transfer must not overtake or be overtaken by it. */
+fm_status device_write(fm_device *dev, fm_tensor dst, const void *src);
+fm_status device_read(fm_device *dev, fm_tensor src, void *dst);
+
+/* ---- Weights
+ * ------------------------------------------------------------------------------------- */
+
+struct fm_weight {
+    int32_t n_matrices;
+    int64_t rows; /* N: outputs of one matrix */
+    int64_t cols; /* K: inputs */
+    fm_dtype dtype;
+};
+typedef struct fm_weight fm_weight;
+
+/** Some rows of a matrix as they lie in host memory: element (r, c) at r*row_stride + c*col_stride.
+ */
+typedef struct fm_weight_part {
+    const void *data; /* any alignment */
+    int64_t rows;
+    int64_t row_stride; /* elements */
+    int64_t col_stride; /* elements; 1 unless the matrix is read transposed */
+} fm_weight_part;
+
+/** Where a weight comes from: n_matrices matrices, each the parts stacked by rows (q, k and v; gate
+ * and up). Part p of every matrix has the same number of rows. The bytes stay valid and unchanged
+ * as long as the weight lives: a backend may read them in place. */
+typedef struct fm_weight_source {
+    fm_dtype dtype;
+    int32_t n_matrices;
+    int32_t n_parts;
+    int64_t cols;
+    const fm_weight_part *parts; /* [n_matrices][n_parts] */
+} fm_weight_source;
+
+/** Bytes of device memory that weight_load would take; 0 when the source is read in place. */
+uint64_t weight_size(const fm_device *dev, const fm_weight_source *source, fm_dtype dtype);
+/** Makes a weight of the given format. FM_ERR_NOT_FINITE when a finite value does not fit the
+ * format. `source->parts` need not outlive the call. */
+fm_status weight_load(fm_device *dev, const fm_weight_source *source, fm_dtype dtype,
+                      fm_weight **out, fm_error *err);
+void weight_free(fm_device *dev, fm_weight *w);
+
+/* ---- Operations
+ * ------------------------------------------------------------------------------------ T tokens of
+ * the step, S sequences, C model dimension, H heads, G key-value heads, E experts, K chosen or
+ * contracted, N outputs. Tensors are float32 unless said; the last dimension has stride 1. An
+ * output may be the very same view as an input where that is said, else it must not overlap one. */
+
+/** y[t] = row tokens[t] of the table, widened. The host has checked the ids. */
+typedef struct fm_embed {
+    fm_tensor tokens; /* i32 [T] */
+    const fm_weight *table;
+    fm_tensor y; /* [T, C] */
+} fm_embed;
+
+/** RMSNorm: y[t] = x[t] / sqrt(mean(x[t]^2) + eps) * weight. y may be x. */
+typedef struct fm_norm {
+    fm_tensor x;      /* [T, C] */
+    fm_tensor weight; /* [C] */
+    float eps;
+    fm_tensor y; /* [T, C] */
+} fm_norm;
+
+/** y = W x (+ bias), or with `accumulate` y += that. */
+typedef struct fm_matmul {
+    fm_tensor x; /* [T, K] */
+    const fm_weight *w;
+    fm_tensor bias; /* [N]; buf NULL: none */
+    fm_tensor y;    /* [T, N] */
+    bool accumulate;
+} fm_matmul;
+
+/** y[t, h] = W[h] x[t, h]: one matrix per head (the absorbed halves of MLA's kv_b). */
+typedef struct fm_matmul_heads {
+    fm_tensor x; /* [T, H, K] */
+    const fm_weight *w;
+    fm_tensor y; /* [T, H, N] */
+} fm_matmul_heads;
+
+typedef enum fm_rope_pairing {
+    FM_ROPE_PAIRING_HALF,        /* (x[i], x[i + R/2]) */
+    FM_ROPE_PAIRING_INTERLEAVED, /* (x[2i], x[2i + 1]) */
+} fm_rope_pairing;
+
+/** Rotates pair i of every head by the angle of the token's position. y may be x. */
+typedef struct fm_rope {
+    fm_tensor x;         /* [T, H, R] */
+    fm_tensor positions; /* i32 [T] */
+    fm_tensor table;     /* [positions, R/2, 2]: cosine, sine */
+    fm_rope_pairing pairing;
+    fm_tensor y; /* [T, H, R] */
+} fm_rope;
+
+/** cache[rows[t]] = x[t], rounded to the cache's format. */
+typedef struct fm_cache_write {
+    fm_tensor x;     /* [T, G, D] */
+    fm_tensor rows;  /* i32 [T] */
+    fm_tensor cache; /* f32 or bf16 [n, G, D] */
+} fm_cache_write;
+
+/** Causal attention of every token over its own sequence: keys 0 … positions[t], read only from the
+ *  cache, where key s of sequence i lies in row pages[i, s / 64] * 64 + s % 64. Query head h uses
+ *  key-value head h / (H / G). Softmax(scale * q·k) in splits of 512 keys and blocks of 64, merged
+ *  ascending. In MLA v is the first part of k, as a view. */
+typedef struct fm_attend {
+    fm_tensor q;         /* [T, H, Dk] */
+    fm_tensor k;         /* f32 or bf16 [n, G, Dk] */
+    fm_tensor v;         /* f32 or bf16 [n, G, Dv] */
+    fm_tensor positions; /* i32 [T] */
+    fm_tensor sequences; /* i32 [T]: index of the token's sequence in `pages` */
+    fm_tensor pages;     /* i32 [S, pages of a sequence at most] */
+    float scale;
+    fm_tensor y; /* [T, H, Dv] */
+} fm_attend;
+
+/** y[t] = sum over k, ascending, of weights[t, k] * x[rows[t, k]]; with `accumulate` added to y.
+ * Without weights (buf NULL) they are 1. */
+typedef struct fm_gather_rows {
+    fm_tensor x;       /* [n, C] */
+    fm_tensor rows;    /* i32 [T, K] */
+    fm_tensor weights; /* [T, K]; buf NULL: none */
+    fm_tensor y;       /* [T, C] */
+    bool accumulate;
+} fm_gather_rows;
+
+/** y[r] = W[e] x[r] for the rows r of expert e: offsets[e] … offsets[e + 1] - 1. */
+typedef struct fm_matmul_experts {
+    fm_tensor x; /* [T*K, C] rows sorted by expert */
+    const fm_weight *w;
+    fm_tensor offsets; /* i32 [E + 1], ascending from 0 to T*K */
+    fm_tensor y;       /* [T*K, N] */
+} fm_matmul_experts;
+
+/** y = silu(gate) * up. y may be gate or up. */
+typedef struct fm_gate_mul {
+    fm_tensor gate; /* [T, I] */
+    fm_tensor up;   /* [T, I] */
+    fm_tensor y;    /* [T, I] */
+} fm_gate_mul;
+
+/* One list makes the fronts, the table's entries and the tests' coverage check. */
+#define FM_OP_LIST(X)                                                                              \
+    X(embed)                                                                                       \
+    X(norm)                                                                                        \
+    X(matmul)                                                                                      \
+    X(matmul_heads)                                                                                \
+    X(rope)                                                                                        \
+    X(cache_write)                                                                                 \
+    X(attend)                                                                                      \
+    X(gather_rows)                                                                                 \
+    X(matmul_experts)                                                                              \
+    X(gate_mul)
+
+/** fm_status op_NAME(fm_device *dev, const fm_NAME *args): FM_ERR_ARG when shapes, formats, bounds
+ * or overlaps are not as the struct says, with the reason in device_fault. */
+#define FM_OP_DECLARE(name) fm_status op_##name(fm_device *dev, const fm_##name *args);
+FM_OP_LIST(FM_OP_DECLARE)
+#undef FM_OP_DECLARE
+
+/** What the front found wrong with the last call that returned FM_ERR_ARG; "" when none did. */
+const char *device_fault(const fm_device *dev);
+
+/* ---- The table
+ * ------------------------------------------------------------------------------------ No entry is
+ * optional so far. All calls are valid as the front checked them. */
+
+struct fm_backend {
+    int32_t version; /* FM_BACKEND_VERSION */
+    const char *name;
+    fm_status (*open)(const fm_device_params *params, fm_log log, fm_device_state **out,
+                      fm_error *err);
+    void (*close)(fm_device_state *s);
+    void (*info)(const fm_device_state *s, fm_device_info *out);
+    fm_status (*buf_new)(fm_device_state *s, size_t size, fm_buf **out, fm_error *err);
+    void (*buf_free)(fm_device_state *s, fm_buf *buf);
+    fm_status (*write)(fm_device_state *s, fm_buf *dst, size_t offset, const void *src,
+                       size_t size);
+    fm_status (*read)(fm_device_state *s, const fm_buf *src, size_t offset, void *dst, size_t size);
+    fm_status (*submit)(fm_device_state *s, uint64_t *ticket);
+    fm_status (*wait)(fm_device_state *s, uint64_t ticket);
+    uint64_t (*weight_size)(const fm_device_state *s, const fm_weight_source *source,
+                            fm_dtype dtype);
+    fm_status (*weight_load)(fm_device_state *s, const fm_weight_source *source, fm_dtype dtype,
+                             fm_weight **out, fm_error *err);
+    void (*weight_free)(fm_device_state *s, fm_weight *w);
+#define FM_OP_ENTRY(name) fm_status (*name)(fm_device_state * s, const fm_##name *args);
+    FM_OP_LIST(FM_OP_ENTRY)
+#undef FM_OP_ENTRY
+};
+
+/** The CPU backend, whose scalar path defines what every operation means. */
+extern const fm_backend fm_backend_cpu;
+
+#endif
