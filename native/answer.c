@@ -118,11 +118,16 @@ static double rate(int32_t tokens, double seconds) {
 
 static const char *finish_text(fm_finish finish) {
     switch (finish) {
-    case FM_FINISH_STOP: return "stop";
-    case FM_FINISH_LENGTH: return "length";
-    case FM_FINISH_CANCELLED: return "cancelled";
-    case FM_FINISH_ERROR: return "error";
-    case FM_FINISH_NONE: break;
+    case FM_FINISH_STOP:
+        return "stop";
+    case FM_FINISH_LENGTH:
+        return "length";
+    case FM_FINISH_CANCELLED:
+        return "cancelled";
+    case FM_FINISH_ERROR:
+        return "error";
+    case FM_FINISH_NONE:
+        break;
     }
     return "none";
 }
@@ -133,7 +138,8 @@ static int print_json(const answer *a) {
     bool ok = object && json_out_ids(object, "ids", a->ids.ids, a->ids.count);
     if (a->session->tokenizer)
         ok = ok && json_out_text(object, "text", a->text.data, a->text.length);
-    else ok = ok && cJSON_AddNullToObject(object, "text");
+    else
+        ok = ok && cJSON_AddNullToObject(object, "text");
     ok = ok && cJSON_AddStringToObject(object, "finish_reason", finish_text(end->finish)) &&
          cJSON_AddNumberToObject(object, "prompt_tokens", end->n_prompt) &&
          cJSON_AddNumberToObject(object, "generated_tokens", end->n_generated) &&
@@ -148,11 +154,10 @@ static void print_stats(const answer *a) {
     char seed[40] = "";
     if (a->sampling.temperature > 0)
         snprintf(seed, sizeof seed, ", seed %" PRIu64, a->sampling.seed);
-    terminal_note("prompt %" PRId32 " tokens at %.1f tokens/s, generated %" PRId32
-                  " at %.1f tokens/s%s; %s",
-                  end->n_prompt, rate(end->n_prompt, end->prefill_seconds), end->n_generated,
-                  rate(end->n_generated, end->decode_seconds), seed,
-                  fm_model_summary(a->session->model));
+    terminal_note(
+        "prompt %" PRId32 " tokens at %.1f tokens/s, generated %" PRId32 " at %.1f tokens/s%s; %s",
+        end->n_prompt, rate(end->n_prompt, end->prefill_seconds), end->n_generated,
+        rate(end->n_generated, end->decode_seconds), seed, fm_model_summary(a->session->model));
 }
 
 /* The end of the text, or the JSON object; then the line of speeds. */
@@ -162,8 +167,10 @@ static int answer_end(answer *a) {
         char rest[4];
         emit(a, rest, fm_decoder_end(&a->decoder, rest));
     }
-    if (a->options->json) status = print_json(a);
-    else terminal_write("\n", 1);
+    if (a->options->json)
+        status = print_json(a);
+    else
+        terminal_write("\n", 1);
     if (status == STATUS_DONE && a->options->stats) print_stats(a);
     return status;
 }

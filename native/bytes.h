@@ -1,6 +1,6 @@
 /*
- * bytes.h - a growing string of bytes that may hold anything, NUL included. Start from a zeroed struct;
- * free with bytes_free.
+ * bytes.h - a growing string of bytes that may hold anything, NUL included. Start from a zeroed
+ * struct; free with bytes_free.
  */
 #ifndef FATHOM_NATIVE_BYTES_H
 #define FATHOM_NATIVE_BYTES_H
@@ -18,7 +18,8 @@ typedef struct bytes {
 /** Appends; false when memory is out, and then the string is as it was. */
 bool bytes_append(bytes *b, const char *data, size_t length);
 
-/** Reads a stream to its end. Returns 0, or an errno: EFBIG when there are more than `limit` bytes. */
+/** Reads a stream to its end. Returns 0, or an errno: EFBIG when there are more than `limit` bytes.
+ */
 int bytes_read(bytes *b, FILE *stream, size_t limit);
 
 /** Frees the bytes and zeroes the struct. */

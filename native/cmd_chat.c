@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* Appends the conversation's ids. Contents are C strings there, so a NUL byte would cut the question. */
+/* Appends the conversation's ids. Contents are C strings there, so a NUL byte would cut the
+ * question. */
 static int encode_question(const options *o, const fm_tokenizer *t, fm_tokens *out) {
     fm_error err;
     bytes question = {0};

@@ -25,20 +25,27 @@ static dtype_totals add_up(const fm_checkpoint *c, size_t n_tensors) {
     return totals;
 }
 
-/* ---- Text ------------------------------------------------------------------------------------------ */
+/* ---- Text
+ * ------------------------------------------------------------------------------------------ */
 
 /* "134.5 M", "671.03 B": three to five digits that a person compares. */
 static const char *count_text(uint64_t count, char text[32]) {
-    if (count >= 1000000000) snprintf(text, 32, "%.2f B", (double)count / 1e9);
-    else if (count >= 1000000) snprintf(text, 32, "%.1f M", (double)count / 1e6);
-    else snprintf(text, 32, "%" PRIu64, count);
+    if (count >= 1000000000)
+        snprintf(text, 32, "%.2f B", (double)count / 1e9);
+    else if (count >= 1000000)
+        snprintf(text, 32, "%.1f M", (double)count / 1e6);
+    else
+        snprintf(text, 32, "%" PRIu64, count);
     return text;
 }
 
 static const char *bytes_text(uint64_t n_bytes, char text[32]) {
-    if (n_bytes >= 1000000000) snprintf(text, 32, "%.2f GB", (double)n_bytes / 1e9);
-    else if (n_bytes >= 1000000) snprintf(text, 32, "%.1f MB", (double)n_bytes / 1e6);
-    else snprintf(text, 32, "%.1f kB", (double)n_bytes / 1e3);
+    if (n_bytes >= 1000000000)
+        snprintf(text, 32, "%.2f GB", (double)n_bytes / 1e9);
+    else if (n_bytes >= 1000000)
+        snprintf(text, 32, "%.1f MB", (double)n_bytes / 1e6);
+    else
+        snprintf(text, 32, "%.1f kB", (double)n_bytes / 1e3);
     return text;
 }
 
@@ -46,8 +53,8 @@ static const char *bytes_text(uint64_t n_bytes, char text[32]) {
 static const char *shape_text(const fm_tensor_info *tensor, char text[200]) {
     size_t at = (size_t)snprintf(text, 200, "[");
     for (int32_t d = 0; d < tensor->n_dims && at < 170; d++)
-        at += (size_t)snprintf(text + at, 200 - at, "%s%" PRId64, d > 0 ? ", " : "",
-                               tensor->size[d]);
+        at +=
+            (size_t)snprintf(text + at, 200 - at, "%s%" PRId64, d > 0 ? ", " : "", tensor->size[d]);
     snprintf(text + at, 200 - at, "]");
     return text;
 }
@@ -55,7 +62,8 @@ static const char *shape_text(const fm_tensor_info *tensor, char text[200]) {
 /* Names come from the file: a control character in one must not reach the terminal. */
 static void print_name(const char *name, int width) {
     int printed = 0;
-    for (; *name; name++, printed++) putchar((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
+    for (; *name; name++, printed++)
+        putchar((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
     for (; printed < width; printed++) putchar(' ');
 }
 
@@ -100,7 +108,8 @@ static void print_table(const fm_checkpoint *c, size_t n_tensors) {
     }
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------ */
+/* ---- JSON
+ * ------------------------------------------------------------------------------------------ */
 
 static bool add_tensor(cJSON *list, const fm_tensor_info *tensor) {
     cJSON *item = cJSON_CreateObject();

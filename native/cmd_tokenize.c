@@ -14,8 +14,7 @@
 static int print_ids(const options *o, const fm_tokens *ids) {
     if (o->json) {
         cJSON *object = cJSON_CreateObject();
-        return json_out_print(object,
-                              object && json_out_ids(object, "ids", ids->ids, ids->count));
+        return json_out_print(object, object && json_out_ids(object, "ids", ids->ids, ids->count));
     }
     for (size_t i = 0; i < ids->count; i++) printf("%s%" PRId32, i > 0 ? " " : "", ids->ids[i]);
     putchar('\n');
@@ -29,7 +28,8 @@ static int encode(const options *o, const fm_tokenizer *t, const bytes *text) {
     if (fm_tokenizer_encode(t, text->data ? text->data : "", text->length,
                             o->plain ? FM_ENCODE_PLAIN : FM_ENCODE_ADDED, &ids, &err) == FM_OK)
         status = print_ids(o, &ids);
-    else status = terminal_fail("%s", err.text);
+    else
+        status = terminal_fail("%s", err.text);
     fm_tokens_free(&ids);
     return status;
 }
@@ -73,8 +73,10 @@ static int decode(const options *o, const fm_tokenizer *t, const bytes *list) {
         if (ids.ids[i] >= fm_tokenizer_vocab_size(t))
             status = terminal_fail("token %" PRId32 " is outside the vocabulary of %" PRId32,
                                    ids.ids[i], fm_tokenizer_vocab_size(t));
-    if (status == STATUS_DONE && o->json) status = print_decoded_json(t, &ids);
-    else if (status == STATUS_DONE) print_token_bytes(t, &ids);
+    if (status == STATUS_DONE && o->json)
+        status = print_decoded_json(t, &ids);
+    else if (status == STATUS_DONE)
+        print_token_bytes(t, &ids);
     fm_tokens_free(&ids);
     return status;
 }

@@ -1,4 +1,5 @@
-/* command.h - the commands of the program. Each takes parsed options and returns the exit status. */
+/* command.h - the commands of the program. Each takes parsed options and returns the exit status.
+ */
 #ifndef FATHOM_NATIVE_COMMAND_H
 #define FATHOM_NATIVE_COMMAND_H
 

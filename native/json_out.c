@@ -11,7 +11,8 @@
 
 /* Adds what `json` holds as the value of a member, and frees it. */
 static bool add_raw(cJSON *object, const char *key, bytes *json, bool complete) {
-    bool ok = complete && bytes_append(json, "", 1) && cJSON_AddRawToObject(object, key, json->data);
+    bool ok =
+        complete && bytes_append(json, "", 1) && cJSON_AddRawToObject(object, key, json->data);
     bytes_free(json);
     return ok;
 }
@@ -20,9 +21,12 @@ static bool add_raw(cJSON *object, const char *key, bytes *json, bool complete) 
 static bool append_escaped(bytes *json, char byte) {
     unsigned char code = (unsigned char)byte;
     char escape[8];
-    if (byte == '"' || byte == '\\') snprintf(escape, sizeof escape, "\\%c", byte);
-    else if (code < 0x20 || code == 0x7f) snprintf(escape, sizeof escape, "\\u%04x", code);
-    else return bytes_append(json, &byte, 1);
+    if (byte == '"' || byte == '\\')
+        snprintf(escape, sizeof escape, "\\%c", byte);
+    else if (code < 0x20 || code == 0x7f)
+        snprintf(escape, sizeof escape, "\\u%04x", code);
+    else
+        return bytes_append(json, &byte, 1);
     return bytes_append(json, escape, strlen(escape));
 }
 

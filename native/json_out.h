@@ -1,6 +1,6 @@
 /*
- * json_out.h - members that cJSON cannot write well: texts with NUL bytes in them, long lists of ids,
- * counts above 2^53. Each function adds one member to an object; false when memory is out.
+ * json_out.h - members that cJSON cannot write well: texts with NUL bytes in them, long lists of
+ * ids, counts above 2^53. Each function adds one member to an object; false when memory is out.
  */
 #ifndef FATHOM_NATIVE_JSON_OUT_H
 #define FATHOM_NATIVE_JSON_OUT_H

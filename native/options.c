@@ -76,8 +76,8 @@ static const option_row option_rows[] = {
      "drop tokens below X times the best one's probability (0: none)"},
     {"seed", 0, OPTION_SEED, 0, 0, 0, ANSWERING, true, "S",
      "the same seed draws the same tokens (a new one each time)"},
-    {"json", 0, OPTION_FLAG, FIELD(json), 0, 0, ANSWERING | COMMAND_TOKENIZE | COMMAND_INSPECT, true,
-     NULL, "print one JSON object"},
+    {"json", 0, OPTION_FLAG, FIELD(json), 0, 0, ANSWERING | COMMAND_TOKENIZE | COMMAND_INSPECT,
+     true, NULL, "print one JSON object"},
     {"stats", 0, OPTION_FLAG, FIELD(stats), 0, 0, ANSWERING, true, NULL,
      "a line with speeds on standard error after the answer"},
     {"help", 'h', OPTION_FLAG, FIELD(help), 0, 0, ~0u, true, NULL, "this text"},
@@ -88,12 +88,15 @@ enum {
     LONG_BASE = 256, /* what getopt_long returns for row i's long name is LONG_BASE + i */
 };
 
-/* ---- Values --------------------------------------------------------------------------------------- */
+/* ---- Values
+ * --------------------------------------------------------------------------------------- */
 
 /* The option as the user writes it: "--name" or "-l". */
 static void option_label(const option_row *row, char label[32]) {
-    if (row->name) snprintf(label, 32, "--%s", row->name);
-    else snprintf(label, 32, "-%c", row->letter);
+    if (row->name)
+        snprintf(label, 32, "--%s", row->name);
+    else
+        snprintf(label, 32, "-%c", row->letter);
 }
 
 static bool is_choice(const char *choices, const char *word) {
@@ -168,9 +171,11 @@ static int store_value(options *o, const option_row *row, const char *label, con
     return STATUS_DONE;
 }
 
-/* ---- Parsing --------------------------------------------------------------------------------------- */
+/* ---- Parsing
+ * --------------------------------------------------------------------------------------- */
 
-/* The table in the form getopt_long wants. The leading ':' tells a missing value from a wrong name. */
+/* The table in the form getopt_long wants. The leading ':' tells a missing value from a wrong name.
+ */
 static void make_getopt_tables(struct option longs[N_OPTIONS + 1], char shorts[2 * N_OPTIONS + 2]) {
     size_t n_longs = 0, n_shorts = 0;
     shorts[n_shorts++] = ':';
@@ -199,8 +204,10 @@ static int take_option(options *o, int code, const char *last) {
     const char *name = o->command->name;
     const option_row *row = find_row(code == ':' || code == '?' ? optopt : code);
     char label[32];
-    if (row) option_label(row, label);
-    else if (optopt) snprintf(label, sizeof label, "-%c", optopt);
+    if (row)
+        option_label(row, label);
+    else if (optopt)
+        snprintf(label, sizeof label, "-%c", optopt);
     if (code == ':') return terminal_refuse("%s needs a value; see: fathom %s --help", label, name);
     if (code == '?' && row)
         return terminal_refuse("%s takes no value; see: fathom %s --help", label, name);
@@ -232,7 +239,8 @@ int options_parse(const command *c, int argc, char **argv, options *out) {
     return STATUS_DONE;
 }
 
-/* ---- Help and use ------------------------------------------------------------------------------------ */
+/* ---- Help and use
+ * ------------------------------------------------------------------------------------ */
 
 void options_print_help(const command *c) {
     printf("usage: fathom %s\n%s\n\n", c->usage, c->summary);

@@ -52,8 +52,8 @@ int prompt_parse_ids(const char *text, size_t length, fm_tokens *out) {
         int32_t id = read_id(text, length, &at);
         bool ends = at == length || (text[at] && strchr(separators, text[at]));
         if (id < 0 || !ends)
-            return terminal_refuse("token ids are whole numbers from 0, as in 1,2,3; the %zu-th "
-                                   "is none",
+            return terminal_refuse("token ids are whole numbers from 0, as in 1,2,3; number %zu "
+                                   "of the list is none",
                                    out->count + 1);
         if (fm_tokens_append(out, id) != FM_OK) return terminal_fail("out of memory for the ids");
     }

@@ -1,7 +1,7 @@
 /*
  * session.h - what a command that runs a model opens: tokenizer, model and engine of one directory.
- * Start from a zeroed struct; session_close frees whatever was opened. Functions return an exit status
- * and print their own message.
+ * Start from a zeroed struct; session_close frees whatever was opened. Functions return an exit
+ * status and print their own message.
  */
 #ifndef FATHOM_NATIVE_SESSION_H
 #define FATHOM_NATIVE_SESSION_H
