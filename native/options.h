@@ -56,7 +56,7 @@ struct options {
     bool help;
 };
 
-/** Reads argv[1 …] (argv[0] is the command's name). Returns STATUS_DONE, or STATUS_USAGE after one
+/** Reads argv[1 ...]; argv[0] is the command's name. Returns STATUS_DONE, or STATUS_USAGE after one
  * line that says what is wrong. */
 int options_parse(const command *c, int argc, char **argv, options *out);
 

@@ -3,8 +3,8 @@
 #
 #   sh tests/run.sh [all|fuzz]
 #
-# A suite is tests/*/test_NAME.c (a cmocka program in <build>/tests), tests/*/test_NAME.sh (called with
-# the program's path) or a check, whose exit status alone is its verdict. What the environment gives:
+# A suite is tests/*/test_NAME.c (a cmocka program in <build>/tests), tests/*/test_NAME.sh (called
+# with the program's path) or a check, whose exit status alone is its verdict. The environment gives:
 #   FAILED_BUILDS   presets that did not build: each counts as one failure
 #   TSAN_SUITES     the suites that run under the thread sanitizer
 #   FUZZ_COMPILER   empty: the fuzz targets are skipped;  FUZZ_SECONDS  for each target
@@ -22,7 +22,8 @@ trap 'exit 130' INT TERM
 # The sum of the counts in lines like "[  PASSED  ] 3 test(s)": one line per group of tests.
 count() {
     cat "$work/out" "$work/err" |
-        sed -n "s/^\[ *$1 *\] \([0-9][0-9]*\) test(s).*/\1/p" | awk '{ n += $1 } END { print n + 0 }'
+        sed -n "s/^\[ *$1 *\] \([0-9][0-9]*\) test(s).*/\1/p" |
+        awk '{ n += $1 } END { print n + 0 }'
 }
 
 show_end() {
@@ -37,8 +38,8 @@ tally() {
     skipped=$((skipped + $4))
 }
 
-# suite LABEL COMMAND... - counts what the suite says about its cases. A crash, a time limit, a failure
-# outside any case, or a suite that ran nothing adds one failed case.
+# suite LABEL COMMAND... - counts what the suite says about its cases. A crash, a time limit, a
+# failure outside any case, or a suite that ran nothing adds one failed case.
 suite() {
     label=$1
     shift
@@ -124,7 +125,8 @@ run_tsan() {
     done
 }
 
-# fuzz_one NAME - one fuzz target for FUZZ_SECONDS, from the checked-in seeds and what former runs kept.
+# fuzz_one NAME - one fuzz target for FUZZ_SECONDS, from the checked-in seeds and what former runs
+# kept.
 fuzz_one() {
     kept=build-fuzz/corpus/$1
     mkdir -p "$kept"
