@@ -4,7 +4,7 @@
 #   sh tests/run.sh [all|fuzz]
 #
 # A suite is tests/*/test_NAME.c (a cmocka program in <build>/tests), tests/*/test_NAME.sh (called
-# with the program's path) or a check, whose exit status alone is its verdict. The environment gives:
+# with the program's path) or a check, whose exit status alone is its verdict. The environment has:
 #   FAILED_BUILDS   presets that did not build: each counts as one failure
 #   TSAN_SUITES     the suites that run under the thread sanitizer
 #   FUZZ_COMPILER   empty: the fuzz targets are skipped;  FUZZ_SECONDS  for each target

@@ -1,8 +1,8 @@
 #!/bin/sh
 # test_cli.sh PROGRAM - the command line as a contract: exit statuses, messages, output byte for
-# byte. Prints its cases the way cmocka does. The models are the tiny ones of tests/data: a checkpoint
-# of tests/data/oracle (weights, no tokenizer) and a tokenizer of tests/data/tokenizer, joined in a
-# temporary directory.
+# byte. Prints its cases the way cmocka does. The models are the tiny ones of tests/data: a
+# checkpoint of tests/data/oracle (weights, no tokenizer) and a tokenizer of tests/data/tokenizer,
+# joined in a temporary directory.
 set -u
 program=$1
 data=$(dirname "$0")/../data
@@ -52,7 +52,7 @@ expect_failure() {
     expect_message "$1"
 }
 
-# expect_keys KEY EXPRESSION ... - one line of output: a JSON object with these members in this order.
+# expect_keys KEY EXPRESSION ... - one line of output: a JSON object with these members, in order.
 expect_keys() {
     pattern=
     while [ $# -gt 0 ]; do
@@ -482,10 +482,10 @@ inspect_json_has_its_keys() {
     need_checkpoint || return
     run inspect "$checkpoint" --json
     expect_status 0
-    count='[0-9]+'
-    expect_keys architecture '"[a-z0-9_]+"' layers $count hidden_size $count vocab_size $count \
-        max_context_tokens $count routed_experts $count experts_per_token $count \
-        total_parameters $count active_parameters $count weight_files_bytes $count \
+    n='[0-9]+'
+    expect_keys architecture '"[a-z0-9_]+"' layers "$n" hidden_size "$n" vocab_size "$n" \
+        max_context_tokens "$n" routed_experts "$n" experts_per_token "$n" \
+        total_parameters "$n" active_parameters "$n" weight_files_bytes "$n" \
         dtypes '\{.*\}' tensors '\[\{.*\}\]'
     tr '{' '\n' <"$work/out" >"$work/tensors"
     grep '"name":"model.norm.weight"' "$work/tensors" |
