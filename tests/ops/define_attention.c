@@ -56,7 +56,7 @@ const op_definition define_rope = {
     .n_operands = 4,
 };
 
-/* ---- cache_write: x [T, G, K] into a cache of T + 70 rows --------------------------------------
+/* ---- cache_write: x [T, G, K] into a cache of T + 70 rows ---------------------------------------
  */
 
 /* Token 0 holds values at which rounding to BF16 is easily done wrong. */

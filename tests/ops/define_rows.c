@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* ---- embed: N rows of the table, K values each -------------------------------------------------
+/* ---- embed: N rows of the table, K values each --------------------------------------------------
  */
 
 static void embed_build(op_case *c) {
@@ -34,7 +34,7 @@ const op_definition define_embed = {
     .exact = true,
 };
 
-/* ---- norm: rows of K values --------------------------------------------------------------------
+/* ---- norm: rows of K values ---------------------------------------------------------------------
  */
 
 /* Row 1 is all zeros, where only eps keeps the division defined; row 2 is very large. */
@@ -74,7 +74,7 @@ const op_definition define_norm = {
     .n_operands = 3,
 };
 
-/* ---- gather_rows: y [T, K], each the sum of E rows of x ----------------------------------------
+/* ---- gather_rows: y [T, K], each the sum of E rows of x -----------------------------------------
  */
 
 /* Rows may be named more than once: token 0 names one row E times. */
@@ -119,7 +119,7 @@ const op_definition define_gather_rows = {
     .n_operands = 4,
 };
 
-/* ---- gate_mul: rows of K values ----------------------------------------------------------------
+/* ---- gate_mul: rows of K values -----------------------------------------------------------------
  */
 
 /* As in a model, gate and up are the halves of one product's rows. A few gates lie where the

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- Random values (splitmix64: any seed is a good one) ----------------------------------------
+/* ---- Random values (splitmix64: any seed is a good one) -----------------------------------------
  */
 
 uint64_t random_next(random_stream *r) {

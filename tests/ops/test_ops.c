@@ -36,7 +36,7 @@ static void report(table_run *run, const op_case *c, const column *col, const ch
     print_error("\n");
 }
 
-/* ---- The output: values, and what lies around them ---------------------------------------------
+/* ---- The output: values, and what lies around them ----------------------------------------------
  */
 
 /** Copies the output's values, dense, out of its slab's bytes, and blanks them there with the bytes
