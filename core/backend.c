@@ -24,8 +24,7 @@ struct fm_device {
     char fault[200];
 };
 
-/* ---- Device -------------------------------------------------------------------------------------
- */
+/* ---- Device ---------------------------------------------------------------------------------- */
 
 fm_status device_open(const fm_backend *backend, const fm_device_params *params, fm_log log,
                       fm_device **out, fm_error *err) {

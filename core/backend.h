@@ -34,8 +34,7 @@ enum {
     FM_VALUE_DIM_MAX = 1024, /* Dv of attention at most: kernels keep that many sums at hand */
 };
 
-/* ---- Device -------------------------------------------------------------------------------------
- */
+/* ---- Device ---------------------------------------------------------------------------------- */
 
 typedef struct fm_device fm_device;
 typedef struct fm_device_state fm_device_state; /* the backend's own */

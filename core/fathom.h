@@ -61,8 +61,7 @@ typedef struct fm_error {
     char text[500];
 } fm_error;
 
-/* ---- Log ----------------------------------------------------------------------------------------
- */
+/* ---- Log ------------------------------------------------------------------------------------- */
 
 typedef enum fm_log_level { FM_LOG_DEBUG, FM_LOG_INFO, FM_LOG_WARN } fm_log_level;
 
