@@ -19,3 +19,10 @@ size_t utf8_length(const char *text, size_t length) {
         if ((b[i] & 0xC0) != 0x80) return 0;
     return n;
 }
+
+size_t utf8_cut(const char *text, size_t length, size_t max) {
+    if (length <= max) return length;
+    size_t end = max;
+    while (end > 0 && ((uint8_t)text[end] & 0xC0) == 0x80) end--;
+    return end;
+}

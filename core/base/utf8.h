@@ -11,4 +11,8 @@
  *  well-formed code point, or `length` is 0. Never looks beyond `length` bytes. */
 size_t utf8_length(const char *text, size_t length);
 
+/** The most bytes, at most `max`, that can be kept of a text without cutting a code point in two.
+ */
+size_t utf8_cut(const char *text, size_t length, size_t max);
+
 #endif

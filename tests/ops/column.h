@@ -1,0 +1,65 @@
+/*
+ * column.h - the columns of the op table: one opened device each, and a call brought onto it.
+ *
+ *   subject   a backend and how to open it; one row in column.c adds a column to every suite here.
+ *   column    an open device of a subject.
+ *   binding   a case's slabs and weight on a column's device. Frees them.
+ */
+#ifndef TESTS_OPS_COLUMN_H
+#define TESTS_OPS_COLUMN_H
+
+#include "case.h"
+#include "score.h"
+
+typedef struct subject {
+    const char *name;
+    const fm_backend *backend;
+    const char *isa;   /* as in fm_device_params */
+    int32_t n_threads; /* as in fm_device_params */
+    /* All such columns of one backend give the same bits. */
+    bool same_bits;
+    const tolerance *tolerances; /* [FM_DTYPE_COUNT], by the format of weights or cache */
+} subject;
+
+typedef struct column {
+    const subject *subject;
+    fm_device *dev;
+} column;
+
+enum { MAX_COLUMNS = 16 };
+
+typedef struct columns {
+    int32_t n;
+    int32_t n_skipped;
+    column at[MAX_COLUMNS];
+} columns;
+
+/** cmocka's group setup and teardown: *state is a columns. A subject whose device is absent prints
+ * `skip: reason` and has no column; that the first one opens is demanded. */
+int columns_open(void **state);
+int columns_close(void **state);
+
+/** Whether the device has the formats that a shape asks for. */
+bool column_takes(const column *col, const op_shape *shape);
+
+typedef struct binding {
+    const op_case *host;
+    fm_device *dev;
+    op_args args; /* host->args on the device */
+    fm_buf *bufs[CASE_MAX_SLABS];
+    fm_weight *weight;
+} binding;
+
+/** Brings a case onto a device. A failure ends the test. */
+void binding_open(binding *b, const column *col, const op_case *host);
+void binding_close(binding *b);
+/** Writes the slabs as the case has them, over whatever calls made of them. */
+void binding_reset(binding *b);
+/** Runs one call to its end. */
+void binding_run(binding *b, op_kind op, const op_args *args);
+/** The bytes of a slab on the device now; the caller frees them. */
+uint8_t *binding_read(binding *b, int32_t slab_index);
+/** Index of the slab that a host tensor views. */
+int32_t case_slab_index(const op_case *c, const fm_tensor *t);
+
+#endif

@@ -1,0 +1,112 @@
+/* rows.c - owns the table of op cases: what is run on every column, and compared. */
+#include "rows.h"
+
+/* Sizes around the 16 partial sums of a row, and an odd one of several vectors. */
+#define WIDTHS                                                                                     \
+    { 1, 15, 16, 17, 64, 513 }
+#define TOKENS                                                                                     \
+    { 1, 2, 17, 130 }
+#define MANY_TOKENS                                                                                \
+    { 1, 2, 17, 130, 512 }
+
+const op_row op_rows[] = {
+    {OP_embed, 0, .T = MANY_TOKENS, .K = WIDTHS, .N = {40}},
+    {OP_embed, STRIDED | PARTS, .T = {17}, .K = WIDTHS, .N = {1, 40}},
+    {OP_embed, CONVERTED, .T = {17}, .K = WIDTHS, .N = {40}},
+    {OP_embed, TRANSPOSED | CONVERTED, .T = {17}, .K = {17, 64}, .N = {40}},
+
+    {OP_norm, 0, .T = MANY_TOKENS, .K = WIDTHS},
+    {OP_norm, STRIDED, .T = TOKENS, .K = WIDTHS},
+    {OP_norm, IN_PLACE | STRIDED, .T = TOKENS, .K = WIDTHS},
+
+    {OP_matmul, 0, .T = TOKENS, .K = WIDTHS, .N = {1, 7, 33}},
+    {OP_matmul, STRIDED | BIAS, .T = TOKENS, .K = WIDTHS, .N = {33}},
+    {OP_matmul, ACCUMULATE | PARTS, .T = TOKENS, .K = WIDTHS, .N = {2, 33}},
+    {OP_matmul, STRIDED | BIAS | ACCUMULATE, .T = TOKENS, .K = {64, 513}, .N = {1, 48}},
+    {OP_matmul, CONVERTED | PARTS, .T = TOKENS, .K = {17, 513}, .N = {33}},
+    {OP_matmul, TRANSPOSED, .T = TOKENS, .K = WIDTHS, .N = {7}},
+    {OP_matmul, TRANSPOSED | PARTS | STRIDED, .T = {17}, .K = WIDTHS, .N = {33}},
+    {OP_matmul, TRANSPOSED | PARTS | CONVERTED, .T = {2}, .K = WIDTHS, .N = {33}},
+    {OP_matmul, 0, .T = {512}, .K = {64}, .N = {96}},
+
+    {OP_matmul_heads, 0, .T = TOKENS, .K = WIDTHS, .N = {16}, .H = 3},
+    {OP_matmul_heads, STRIDED, .T = TOKENS, .K = WIDTHS, .N = {7}, .H = 5},
+    {OP_matmul_heads, STRIDED | PARTS, .T = {17}, .K = {17, 64}, .N = {33}, .H = 4},
+    {OP_matmul_heads, TRANSPOSED, .T = {17}, .K = {15, 64}, .N = {33}, .H = 4},
+    {OP_matmul_heads, TRANSPOSED | CONVERTED | STRIDED, .T = {2}, .K = {16, 17}, .N = {33}, .H = 1},
+
+    {OP_rope, 0, .T = MANY_TOKENS, .K = {2, 14, 16, 34, 64}, .H = 3},
+    {OP_rope, INTERLEAVED, .T = MANY_TOKENS, .K = {2, 14, 16, 34, 64}, .H = 3},
+    {OP_rope, STRIDED, .T = TOKENS, .K = {2, 34, 64}, .H = 1},
+    {OP_rope, STRIDED | INTERLEAVED, .T = TOKENS, .K = {2, 34, 64}, .H = 5},
+    {OP_rope, STRIDED | IN_PLACE, .T = TOKENS, .K = {2, 34, 64}, .H = 5},
+    {OP_rope, STRIDED | IN_PLACE | INTERLEAVED, .T = TOKENS, .K = {2, 34, 64}, .H = 1},
+
+    {OP_cache_write, 0, .T = MANY_TOKENS, .K = WIDTHS, .G = 1},
+    {OP_cache_write, STRIDED, .T = TOKENS, .K = {1, 17, 64}, .G = 3},
+    {OP_cache_write, LATENT, .T = TOKENS, .K = {16, 64}, .G = 1},
+    {OP_cache_write, LATENT | STRIDED, .T = {17}, .K = {17}, .G = 2},
+
+    {OP_attend, 0, .T = TOKENS, .K = {64}, .N = {64}, .H = 6, .G = 2},
+    {OP_attend, STRIDED, .T = {1, 17}, .K = {15, 16, 33}, .N = {1, 17, 33}, .H = 3, .G = 3},
+    {OP_attend, INTERLEAVED | STRIDED, .T = {17, 130}, .K = {16}, .N = {48}, .H = 4, .G = 1},
+    {OP_attend, LATENT, .T = TOKENS, .K = {72}, .N = {56}, .H = 4, .G = 1},
+    {OP_attend, LATENT | STRIDED, .T = {2, 17}, .K = {41}, .N = {1, 41}, .H = 4, .G = 2},
+    {OP_attend, LATENT | STRIDED, .T = {2}, .K = {576}, .N = {512}, .H = 16, .G = 1},
+    {OP_attend, 0, .T = {17}, .K = {1}, .N = {1}, .H = 1, .G = 1},
+    {OP_attend, 0, .T = {512}, .K = {8}, .N = {8}, .H = 2, .G = 1},
+
+    {OP_gather_rows, 0, .T = MANY_TOKENS, .K = WIDTHS, .E = 1},
+    {OP_gather_rows, WEIGHTED, .T = TOKENS, .K = WIDTHS, .E = 3},
+    {OP_gather_rows, STRIDED, .T = TOKENS, .K = {17, 64}, .E = 3},
+    {OP_gather_rows, STRIDED | ACCUMULATE, .T = TOKENS, .K = {17, 64}, .E = 1},
+    {OP_gather_rows, STRIDED | WEIGHTED | ACCUMULATE, .T = TOKENS, .K = WIDTHS, .E = 3},
+
+    {OP_matmul_experts, 0, .T = TOKENS, .K = WIDTHS, .N = {33}, .E = 6},
+    {OP_matmul_experts, ONE_EXPERT, .T = TOKENS, .K = {17, 64}, .N = {33}, .E = 4},
+    {OP_matmul_experts, STRIDED | PARTS, .T = TOKENS, .K = {16, 513}, .N = {7}, .E = 6},
+    {OP_matmul_experts, STRIDED | CONVERTED | PARTS, .T = {17}, .K = {16, 513}, .N = {7}, .E = 8},
+    {OP_matmul_experts, TRANSPOSED, .T = {130}, .K = {17, 64}, .N = {33}, .E = 5},
+    {OP_matmul_experts, 0, .T = {2}, .K = {64}, .N = {16}, .E = 24},
+    {OP_matmul_experts, 0, .T = {17}, .K = {64}, .N = {16}, .E = 1},
+
+    {OP_gate_mul, 0, .T = MANY_TOKENS, .K = WIDTHS},
+    {OP_gate_mul, STRIDED, .T = TOKENS, .K = WIDTHS},
+    {OP_gate_mul, IN_PLACE, .T = TOKENS, .K = WIDTHS},
+    {OP_gate_mul, IN_PLACE_UP | STRIDED, .T = TOKENS, .K = WIDTHS},
+};
+
+const size_t n_op_rows = sizeof op_rows / sizeof op_rows[0];
+
+static int32_t list_get(const int32_t *list, int32_t i) {
+    return i == 0 && list[0] == 0 ? 1 : list[i];
+}
+
+/* Every format of weights and caches that the operation has to do with. */
+static void expand_formats(op_shape shape, void (*visit)(void *user, const op_shape *shape),
+                           void *user) {
+    static const fm_dtype formats[] = {FM_DTYPE_F32, FM_DTYPE_BF16, FM_DTYPE_F16};
+    const op_definition *d = op_entries[shape.op].definition;
+    for (int32_t w = 0; w < (d->weight ? 3 : 1); w++)
+        for (int32_t c = 0; c < (d->cached ? 2 : 1); c++) {
+            shape.weight = formats[w];
+            shape.cache = formats[c];
+            visit(user, &shape);
+        }
+}
+
+void row_expand(const op_row *row, void (*visit)(void *user, const op_shape *shape), void *user) {
+    op_shape shape = {.op = row->op,
+                      .flags = row->flags,
+                      .H = row->H ? row->H : 1,
+                      .G = row->G ? row->G : 1,
+                      .E = row->E ? row->E : 1};
+    for (int32_t t = 0; t < ROW_MAX_SIZES && list_get(row->T, t); t++)
+        for (int32_t k = 0; k < ROW_MAX_SIZES && list_get(row->K, k); k++)
+            for (int32_t n = 0; n < ROW_MAX_SIZES && list_get(row->N, n); n++) {
+                shape.T = list_get(row->T, t);
+                shape.K = list_get(row->K, k);
+                shape.N = list_get(row->N, n);
+                expand_formats(shape, visit, user);
+            }
+}

@@ -1,0 +1,321 @@
+/*
+ * test_numerics.c - the numerics rule, to the bit: an output element depends on its own inputs and
+ * on K alone. So a token's row is the same in steps of any size, at any place in the step and in
+ * memory, and one matrix gives the same alone, in a stack, and in whatever layout its bytes lay.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "column.h"
+#include "rows.h"
+
+typedef void (*column_test)(const column *col, const op_case *c);
+
+/* Runs `test` on every column that has the shape's formats and promises the rule. */
+static void each_column(void **state, const op_shape *shape, column_test test) {
+    const columns *all = *state;
+    op_case c;
+    case_init(&c, shape);
+    for (int32_t i = 0; i < all->n; i++)
+        if (all->at[i].subject->same_bits && column_takes(&all->at[i], shape))
+            test(&all->at[i], &c);
+    case_free(&c);
+}
+
+/* The same with every weight format. */
+static void each_weight(void **state, op_shape shape, column_test test) {
+    static const fm_dtype formats[] = {FM_DTYPE_F32, FM_DTYPE_BF16, FM_DTYPE_F16};
+    for (int32_t i = 0; i < 3; i++) {
+        shape.weight = formats[i];
+        each_column(state, &shape, test);
+    }
+}
+
+static uint8_t *read_output(binding *b) {
+    const op_case *c = b->host;
+    return binding_read(b, case_slab_index(c, op_output(c->shape.op, &c->args)));
+}
+
+/* Runs the whole call and returns the output's slab. */
+static uint8_t *run_whole(binding *b) {
+    binding_reset(b);
+    binding_run(b, b->host->shape.op, &b->args);
+    return read_output(b);
+}
+
+static void assert_same_output(const binding *b, const uint8_t *expected, const uint8_t *got,
+                               const char *what) {
+    const op_case *c = b->host;
+    const fm_tensor *y = op_output(c->shape.op, &c->args);
+    char shape[160];
+    if (memcmp(expected, got, c->slabs[case_slab_index(c, y)].buf.size) == 0) return;
+    shape_print(&c->shape, shape, sizeof shape);
+    fail_msg("%s on %s: other bits %s", shape, device_info(b->dev)->name, what);
+}
+
+/* ---- Steps of any size --------------------------------------------------------------------------
+ */
+
+/* The call of tokens [start, start + count), its output rows at `to`. */
+static op_args args_of_tokens(const binding *b, int64_t start, int64_t count, int64_t to) {
+    const op_definition *d = op_entries[b->host->shape.op].definition;
+    op_args args = b->args;
+    for (int32_t i = 0; i < d->n_operands; i++) {
+        fm_tensor *t = (fm_tensor *)(void *)((uint8_t *)&args + d->operands[i].offset);
+        bool output = i == d->n_operands - 1;
+        if (t->buf && d->operands[i].by_token) *t = tensor_slice(*t, 0, output ? to : start, count);
+    }
+    return args;
+}
+
+static void run_in_chunks(binding *b, int64_t chunk, bool mirrored) {
+    int64_t n = b->host->shape.T;
+    binding_reset(b);
+    for (int64_t start = 0; start < n; start += chunk) {
+        int64_t count = start + chunk < n ? chunk : n - start;
+        op_args args = args_of_tokens(b, start, count, mirrored ? n - start - count : start);
+        binding_run(b, b->host->shape.op, &args);
+    }
+}
+
+static void check_chunks(const column *col, const op_case *c) {
+    static const int64_t chunks[] = {1, 3, 17};
+    binding b;
+    binding_open(&b, col, c);
+    uint8_t *whole = run_whole(&b);
+    for (int32_t i = 0; i < 3; i++) {
+        run_in_chunks(&b, chunks[i], false);
+        uint8_t *bits = read_output(&b);
+        assert_same_output(&b, whole, bits, "in chunks");
+        free(bits);
+    }
+    free(whole);
+    binding_close(&b);
+}
+
+/* Single tokens with their output rows in reverse: turned around again they are the whole. */
+static void check_other_rows(const column *col, const op_case *c) {
+    const op_shape *shape = &c->shape;
+    binding b;
+    binding_open(&b, col, c);
+    uint8_t *whole = run_whole(&b);
+    run_in_chunks(&b, 1, true);
+    uint8_t *mirrored = read_output(&b);
+    const fm_tensor *y = op_output(shape->op, &c->args);
+    size_t pitch = (size_t)y->stride[0] * fm_dtype_size(y->dtype);
+    for (int32_t t = 0; t < shape->T; t++)
+        if (memcmp(whole + (size_t)t * pitch, mirrored + (size_t)(shape->T - 1 - t) * pitch, pitch))
+            fail_msg("%s: token %d has other bits at another row", op_entries[shape->op].name, t);
+    free(mirrored);
+    free(whole);
+    binding_close(&b);
+}
+
+/* A dense output that is a function of its own token alone. */
+static bool can_move_rows(const op_shape *shape) {
+    const op_definition *d = op_entries[shape->op].definition;
+    return shape->flags == 0 && d->operands[d->n_operands - 1].by_token;
+}
+
+static void visit_chunks(void *state, const op_shape *shape) {
+    if (shape->T != 130) return;
+    each_column(state, shape, check_chunks);
+    if (can_move_rows(shape)) each_column(state, shape, check_other_rows);
+}
+
+#define CHUNK_TEST(name)                                                                           \
+    static void numerics_##name##_of_a_token_ignores_the_step(void **state) {                      \
+        for (size_t i = 0; i < n_op_rows; i++)                                                     \
+            if (op_rows[i].op == OP_##name) row_expand(&op_rows[i], visit_chunks, state);          \
+    }
+FM_OP_LIST(CHUNK_TEST)
+
+/* ---- Pages of any order -------------------------------------------------------------------------
+ */
+
+static void check_placement(const column *col, const op_case *c) {
+    op_shape moved_shape = c->shape;
+    op_case moved;
+    binding b;
+    binding_open(&b, col, c);
+    uint8_t *expected = run_whole(&b);
+    binding_close(&b);
+    moved_shape.placement++;
+    case_init(&moved, &moved_shape);
+    binding_open(&b, col, &moved);
+    uint8_t *got = run_whole(&b);
+    assert_same_output(&b, expected, got, "with other pages");
+    binding_close(&b);
+    case_free(&moved);
+    free(expected);
+    free(got);
+}
+
+static void visit_placement(void *state, const op_shape *shape) {
+    if (shape->op == OP_attend && shape->T <= 17) each_column(state, shape, check_placement);
+}
+
+static void numerics_attend_ignores_where_pages_lie(void **state) {
+    for (size_t i = 0; i < n_op_rows; i++) row_expand(&op_rows[i], visit_placement, state);
+}
+
+/* ---- One matrix, alone and in company -----------------------------------------------------------
+ */
+
+/* Loads the part [first, first + n_parts) of a weight's list of parts as one matrix. */
+static fm_weight *load_alone(binding *b, int32_t first, int32_t n_parts) {
+    const host_weight *w = &b->host->weight;
+    fm_weight_source source = w->source;
+    fm_weight *out = NULL;
+    fm_error err = {0};
+    source.n_matrices = 1;
+    source.n_parts = n_parts;
+    source.parts = w->parts + first;
+    if (weight_load(b->dev, &source, w->w.dtype, &out, &err) != FM_OK) fail_msg("%s", err.text);
+    return out;
+}
+
+/* A product with one matrix of the case's weight: rows of x to rows of y, both [T, …]. */
+static void run_alone(binding *b, int32_t first, int32_t n_parts, fm_tensor x, fm_tensor y) {
+    fm_weight *w = load_alone(b, first, n_parts);
+    binding_run(b, OP_matmul, &(op_args){.matmul = {.x = x, .w = w, .y = y}});
+    weight_free(b->dev, w);
+}
+
+/* Runs a case whole, and clears the output for the same in pieces. */
+static uint8_t *begin_pieces(binding *b, const column *col, const op_case *c) {
+    binding_open(b, col, c);
+    uint8_t *whole = run_whole(b);
+    binding_reset(b);
+    return whole;
+}
+
+static void end_pieces(binding *b, uint8_t *whole) {
+    uint8_t *pieces = read_output(b);
+    assert_same_output(b, whole, pieces, "in pieces");
+    free(pieces);
+    free(whole);
+    binding_close(b);
+}
+
+static void check_parts(const column *col, const op_case *c) {
+    binding b;
+    uint8_t *whole = begin_pieces(&b, col, c);
+    const fm_matmul *a = &b.args.matmul;
+    int64_t row = 0;
+    for (int32_t p = 0; p < c->weight.source.n_parts; p++) {
+        int64_t rows = c->weight.parts[p].rows;
+        run_alone(&b, p, 1, a->x, tensor_slice(a->y, 1, row, rows));
+        row += rows;
+    }
+    end_pieces(&b, whole);
+}
+
+static void numerics_matmul_of_a_stack_is_that_of_its_parts(void **state) {
+    for (int32_t t = 1; t <= 18; t += 17)
+        each_weight(state,
+                    (op_shape){.op = OP_matmul, .flags = PARTS, .T = t, .K = 513, .N = 150, .E = 1},
+                    check_parts);
+}
+
+/* Head `h` of a tensor [T, H, D], as [T, D]. */
+static fm_tensor head_of(fm_tensor t, int64_t h) {
+    fm_tensor out = tensor_slice(t, 1, h, 1);
+    out.n_dims = 2;
+    out.size[1] = t.size[2];
+    out.stride[1] = t.stride[2];
+    return out;
+}
+
+static void check_heads(const column *col, const op_case *c) {
+    binding b;
+    uint8_t *whole = begin_pieces(&b, col, c);
+    const fm_matmul_heads *a = &b.args.matmul_heads;
+    int32_t n_parts = c->weight.source.n_parts;
+    for (int32_t h = 0; h < c->shape.H; h++)
+        run_alone(&b, h * n_parts, n_parts, head_of(a->x, h), head_of(a->y, h));
+    end_pieces(&b, whole);
+}
+
+static void numerics_matmul_heads_is_the_matmul_of_each_head(void **state) {
+    for (int32_t t = 1; t <= 18; t += 17)
+        each_weight(
+            state,
+            (op_shape){.op = OP_matmul_heads, .flags = STRIDED, .T = t, .H = 5, .K = 113, .N = 70},
+            check_heads);
+}
+
+static void check_experts(const column *col, const op_case *c) {
+    binding b;
+    uint8_t *whole = begin_pieces(&b, col, c);
+    const fm_matmul_experts *a = &b.args.matmul_experts;
+    int32_t n_parts = c->weight.source.n_parts;
+    for (int32_t e = 0; e < c->shape.E; e++) {
+        int32_t first = host_int(&c->args.matmul_experts.offsets, e, 0);
+        int32_t count = host_int(&c->args.matmul_experts.offsets, e + 1, 0) - first;
+        if (count == 0) continue;
+        run_alone(&b, e * n_parts, n_parts, tensor_slice(a->x, 0, first, count),
+                  tensor_slice(a->y, 0, first, count));
+    }
+    end_pieces(&b, whole);
+}
+
+static void numerics_matmul_experts_is_the_matmul_of_each_expert(void **state) {
+    for (int32_t t = 2; t <= 130; t += 64)
+        each_weight(state,
+                    (op_shape){.op = OP_matmul_experts,
+                               .flags = STRIDED | PARTS,
+                               .T = t,
+                               .K = 113,
+                               .N = 70,
+                               .E = 8},
+                    check_experts);
+}
+
+/* ---- Any layout of the source -------------------------------------------------------------------
+ */
+
+/* The product with the case's weight, and with the same values as one dense F32 matrix. */
+static void check_layout(const column *col, const op_case *c) {
+    binding b;
+    uint8_t *whole = begin_pieces(&b, col, c);
+    int64_t n = (int64_t)c->shape.N * c->shape.K;
+    float *dense = malloc((size_t)n * sizeof *dense);
+    assert_non_null(dense);
+    for (int64_t i = 0; i < n; i++) dense[i] = (float)c->weight.values[i];
+    fm_weight_part part = {dense, c->shape.N, c->shape.K, 1};
+    fm_weight_source source = {FM_DTYPE_F32, 1, 1, c->shape.K, &part};
+    fm_weight *w = NULL;
+    assert_int_equal(weight_load(b.dev, &source, c->shape.weight, &w, NULL), FM_OK);
+    op_args args = b.args;
+    args.matmul.w = w;
+    binding_run(&b, OP_matmul, &args);
+    weight_free(b.dev, w);
+    free(dense);
+    end_pieces(&b, whole);
+}
+
+static void numerics_matmul_ignores_the_layout_of_the_source(void **state) {
+    static const uint32_t layouts[] = {0, PARTS, TRANSPOSED, TRANSPOSED | PARTS,
+                                       CONVERTED | PARTS | TRANSPOSED};
+    for (int32_t i = 0; i < 5; i++)
+        each_weight(state,
+                    (op_shape){.op = OP_matmul, .flags = layouts[i], .T = 17, .K = 113, .N = 70},
+                    check_layout);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+#define CHUNK_UNIT_TEST(name) cmocka_unit_test(numerics_##name##_of_a_token_ignores_the_step),
+        FM_OP_LIST(CHUNK_UNIT_TEST) cmocka_unit_test(numerics_attend_ignores_where_pages_lie),
+        cmocka_unit_test(numerics_matmul_of_a_stack_is_that_of_its_parts),
+        cmocka_unit_test(numerics_matmul_heads_is_the_matmul_of_each_head),
+        cmocka_unit_test(numerics_matmul_experts_is_the_matmul_of_each_expert),
+        cmocka_unit_test(numerics_matmul_ignores_the_layout_of_the_source),
+    };
+    return cmocka_run_group_tests(tests, columns_open, columns_close);
+}

@@ -1,0 +1,197 @@
+/*
+ * test_ops.c - the op table: every case of rows.c on every column, against float64, against the
+ * bits of the first column of the same backend, and with nothing written outside the output. Prints
+ * one line for each operation: the worst case over all columns.
+ *
+ * To add a case, add a row in rows.c; a device, a subject in column.c; an operation, its
+ * op_definition in a define_*.c (until then this suite does not link) and its rows.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "column.h"
+#include "rows.h"
+
+/** The run of one operation's rows. */
+typedef struct table_run {
+    const columns *columns;
+    int32_t n_cases;
+    int32_t n_skipped; /* cases times columns that lack the format */
+    int32_t n_failed;
+    score worst;
+} table_run;
+
+static void report(table_run *run, const op_case *c, const column *col, const char *what,
+                   const score *s) {
+    char shape[160];
+    if (run->n_failed++ >= 20) return;
+    shape_print(&c->shape, shape, sizeof shape);
+    print_error("%s on %s: %s", shape, col->subject->name, what);
+    if (s) print_error(": nmse %.2e max abs %.2e 1-cos %.2e", s->nmse, s->max_abs, s->cosine_gap);
+    print_error("\n");
+}
+
+/* ---- The output: values, and what lies around them ---------------------------------------------
+ */
+
+/** Copies the output's values, dense, out of its slab's bytes, and blanks them there with the bytes
+ *  that were in the slab before, so that what is left to differ was written outside the view. */
+static void take_values(const op_case *c, uint8_t *bytes, double *values) {
+    const fm_tensor *y = op_output(c->shape.op, &c->args);
+    const slab *s = &c->slabs[case_slab_index(c, y)];
+    size_t size = fm_dtype_size(y->dtype);
+    int64_t n1 = y->n_dims > 1 ? y->size[1] : 1, n2 = y->n_dims > 2 ? y->size[2] : 1;
+    for (int64_t i = 0; i < y->size[0]; i++)
+        for (int64_t j = 0; j < n1; j++)
+            for (int64_t k = 0; k < n2; k++) {
+                size_t at = (size_t)tensor_index(y, i, j, k) * size;
+                *values++ = number_get(y->dtype, bytes + at);
+                memcpy(bytes + at, s->bytes + at, size);
+            }
+}
+
+/** True when no slab but the output's differs from what was written to it. */
+static bool inputs_untouched(binding *b, int32_t output) {
+    bool same = true;
+    for (int32_t i = 0; i < b->host->n_slabs; i++) {
+        if (i == output) continue;
+        uint8_t *bytes = binding_read(b, i);
+        same = same && memcmp(bytes, b->host->slabs[i].bytes, b->host->slabs[i].buf.size) == 0;
+        free(bytes);
+    }
+    return same;
+}
+
+/** Values of which NaN equals NaN: a cache row that nothing was written to. */
+static bool same_values(const double *a, const double *b, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i] && !(a[i] != a[i] && b[i] != b[i])) return false;
+    return true;
+}
+
+/* ---- One case -----------------------------------------------------------------------------------
+ */
+
+typedef struct case_results {
+    const double *expected; /* dense, [n] */
+    double *got;            /* the same, scratch */
+    size_t n;
+    /* The first column's output slab, whose bits the others of its backend have to give. */
+    const fm_backend *backend;
+    uint8_t *bits;
+} case_results;
+
+static void check_values(table_run *run, const op_case *c, const column *col, case_results *r) {
+    const op_definition *d = op_entries[c->shape.op].definition;
+    const tolerance *limit =
+        &col->subject->tolerances[d->cached ? c->shape.cache : c->shape.weight];
+    if (d->exact) {
+        if (!same_values(r->expected, r->got, r->n))
+            report(run, c, col, "not the reference's values", NULL);
+        return;
+    }
+    score s = score_of(r->expected, r->got, r->n);
+    score_worsen(&run->worst, &s);
+    if (!score_within(&s, limit)) report(run, c, col, "too far from the reference", &s);
+}
+
+static void run_column(table_run *run, const op_case *c, const column *col, case_results *r) {
+    binding b;
+    int32_t output = case_slab_index(c, op_output(c->shape.op, &c->args));
+    size_t size = c->slabs[output].buf.size;
+    binding_open(&b, col, c);
+    binding_run(&b, c->shape.op, &b.args);
+    uint8_t *bytes = binding_read(&b, output);
+    if (!inputs_untouched(&b, output)) report(run, c, col, "an input was written", NULL);
+    if (col->subject->same_bits && !r->bits) {
+        r->backend = col->subject->backend;
+        r->bits = malloc(size);
+        assert_non_null(r->bits);
+        memcpy(r->bits, bytes, size);
+    } else if (col->subject->same_bits && r->backend == col->subject->backend) {
+        if (memcmp(r->bits, bytes, size) != 0)
+            report(run, c, col, "not the bits of the first column", NULL);
+    }
+    take_values(c, bytes, r->got);
+    if (memcmp(bytes, c->slabs[output].bytes, size) != 0)
+        report(run, c, col, "written outside the output", NULL);
+    check_values(run, c, col, r);
+    free(bytes);
+    binding_close(&b);
+}
+
+static void run_case(void *user, const op_shape *shape) {
+    table_run *run = user;
+    op_case c;
+    case_init(&c, shape);
+    size_t n = (size_t)tensor_count(op_output(shape->op, &c.args));
+    double *values = malloc(2 * n * sizeof *values);
+    assert_non_null(values);
+    op_entries[shape->op].definition->reference(&c.args, values);
+    case_results r = {.expected = values, .got = values + n, .n = n};
+    for (int32_t i = 0; i < run->columns->n; i++) {
+        if (column_takes(&run->columns->at[i], shape))
+            run_column(run, &c, &run->columns->at[i], &r);
+        else
+            run->n_skipped++;
+    }
+    run->n_cases++;
+    free(r.bits);
+    free(values);
+    case_free(&c);
+}
+
+/* ---- The suite ----------------------------------------------------------------------------------
+ */
+
+static void run_op(void **state, op_kind op) {
+    table_run run = {.columns = *state};
+    for (size_t i = 0; i < n_op_rows; i++)
+        if (op_rows[i].op == op) row_expand(&op_rows[i], run_case, &run);
+    print_message("%-15s %4d cases x %d columns: worst nmse %.1e, max abs %.1e, 1-cos %.1e%s\n",
+                  op_entries[op].name, run.n_cases, run.columns->n, run.worst.nmse,
+                  run.worst.max_abs, run.worst.cosine_gap,
+                  op_entries[op].definition->exact ? " (exact)" : "");
+    if (run.n_skipped) print_message("skip: %d times a format is not there\n", run.n_skipped);
+    if (run.n_failed) fail_msg("%s: %d faults", op_entries[op].name, run.n_failed);
+}
+
+#define OP_TEST(name)                                                                              \
+    static void ops_##name##_agrees_with_float64(void **state) {                                   \
+        run_op(state, OP_##name);                                                                  \
+    }
+FM_OP_LIST(OP_TEST)
+
+static void ops_table_covers_every_operation(void **state) {
+    (void)state;
+    bool covered[OP_COUNT] = {false};
+    for (size_t i = 0; i < n_op_rows; i++) covered[op_rows[i].op] = true;
+    for (int32_t op = 0; op < OP_COUNT; op++)
+        if (!covered[op]) fail_msg("operation %s has no row in rows.c", op_entries[op].name);
+}
+
+static void ops_cpu_takes_every_format(void **state) {
+    const columns *c = *state;
+    uint32_t weights = 1u << FM_DTYPE_F32 | 1u << FM_DTYPE_BF16 | 1u << FM_DTYPE_F16;
+    uint32_t caches = 1u << FM_DTYPE_F32 | 1u << FM_DTYPE_BF16;
+    for (int32_t i = 0; i < c->n; i++) {
+        if (c->at[i].subject->backend != &fm_backend_cpu) continue;
+        const fm_device_info *info = device_info(c->at[i].dev);
+        assert_int_equal(info->weight_dtypes & weights, weights);
+        assert_int_equal(info->cache_dtypes & caches, caches);
+        assert_true(strlen(info->name) > 0);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ops_table_covers_every_operation),
+                                       cmocka_unit_test(ops_cpu_takes_every_format),
+#define OP_UNIT_TEST(name) cmocka_unit_test(ops_##name##_agrees_with_float64),
+                                       FM_OP_LIST(OP_UNIT_TEST)};
+    return cmocka_run_group_tests(tests, columns_open, columns_close);
+}
