@@ -60,10 +60,22 @@ static void assert_same_output(const binding *b, const uint8_t *expected, const 
 /* ---- Steps of any size --------------------------------------------------------------------------
  */
 
+/* Cuts the offsets of a matmul_experts to the rows [start, start + count). */
+static void cut_offsets(binding *b, int64_t start, int64_t count) {
+    const fm_tensor *host = &b->host->args.matmul_experts.offsets;
+    int32_t offsets[WEIGHT_MAX_PARTS + 1];
+    for (int64_t e = 0; e < host->size[0]; e++) {
+        int64_t at = host_int(host, e, 0) - start;
+        offsets[e] = (int32_t)(at < 0 ? 0 : at > count ? count : at);
+    }
+    if (device_write(b->dev, b->args.matmul_experts.offsets, offsets) != FM_OK) fail();
+}
+
 /* The call of tokens [start, start + count), its output rows at `to`. */
-static op_args args_of_tokens(const binding *b, int64_t start, int64_t count, int64_t to) {
+static op_args args_of_tokens(binding *b, int64_t start, int64_t count, int64_t to) {
     const op_definition *d = op_entries[b->host->shape.op].definition;
     op_args args = b->args;
+    if (b->host->shape.op == OP_matmul_experts) cut_offsets(b, start, count);
     for (int32_t i = 0; i < d->n_operands; i++) {
         fm_tensor *t = (fm_tensor *)(void *)((uint8_t *)&args + d->operands[i].offset);
         bool output = i == d->n_operands - 1;
@@ -156,7 +168,7 @@ static void check_placement(const column *col, const op_case *c) {
 }
 
 static void visit_placement(void *state, const op_shape *shape) {
-    if (shape->op == OP_attend && shape->T <= 17) each_column(state, shape, check_placement);
+    if (shape->op == OP_attend && shape->T == 17) each_column(state, shape, check_placement);
 }
 
 static void numerics_attend_ignores_where_pages_lie(void **state) {
