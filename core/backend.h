@@ -31,6 +31,7 @@
 enum {
     FM_BACKEND_VERSION = 1,
     FM_CACHE_PAGE_ROWS = 64, /* rows of a cache page, and keys of an attention block */
+    FM_VALUE_DIM_MAX = 1024, /* Dv of attention at most: kernels keep that many sums at hand */
 };
 
 /* ---- Device -------------------------------------------------------------------------------------

@@ -239,6 +239,8 @@ typedef struct fm_model_params {
         *dtype; /* of weights: "auto" (as in the files), "f32", "bf16", "f16"; NULL: "auto" */
     const char
         *cache_dtype;    /* "auto" (f32 with f32 weights, else bf16), "f32", "bf16"; NULL: "auto" */
+    const char *isa;     /* CPU instruction set, for tests: "scalar", "avx2", "avx512"; NULL: the
+                            best there is. All give the same bits. */
     int32_t n_threads;   /* default: physical cores within the cgroup's quota */
     int32_t max_context; /* tokens of one sequence; default: the model's, at most 4096 */
     int32_t max_step_tokens; /* tokens of one step, so of one prompt chunk; default 256 */
@@ -328,8 +330,8 @@ typedef fm_status (*fm_logits_fn)(void *user, const float *logits, int32_t n_row
 fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_logits_fn sink,
                            void *user, fm_error *err);
 
-/** The same, written to a NumPy file: float32 [n_ids, vocab_size]. It appears under `path` only when it
- *  is complete. */
+/** The same, written to a NumPy file: float32 [n_ids, vocab_size]. It appears under `path` only
+ * when it is complete. */
 fm_status fm_logits_write(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
                           fm_error *err);
 

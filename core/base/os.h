@@ -7,6 +7,11 @@
 
 #include "error.h"
 
+/** Says that a system call on `path` failed with errno `code`: "PATH: can not be ACTION: REASON",
+ *  with FM_ERR_NOT_FOUND for an absent file, else FM_ERR_MEMORY or FM_ERR_IO. Returns that status.
+ */
+fm_status os_fail(const char *path, const char *action, int code, fm_error *err);
+
 /** A file mapped read-only. `data` is NULL when `size` is 0. */
 typedef struct os_map {
     const uint8_t *data;

@@ -1,0 +1,21 @@
+/* cpu_isa.c - chooses the kernel table that this machine can run. */
+#include <string.h>
+
+#include "cpu_kernels.h"
+
+const cpu_kernels *cpu_kernels_find(const char *isa) {
+    const cpu_kernels *found[3];
+    int n = 0;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+        found[n++] = &cpu_kernels_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("f16c"))
+        found[n++] = &cpu_kernels_avx2;
+#endif
+    found[n++] = &cpu_kernels_scalar;
+    for (int i = 0; i < n; i++)
+        if (!isa || strcmp(isa, found[i]->isa) == 0) return found[i];
+    return NULL;
+}

@@ -1,0 +1,162 @@
+/* model.c - opens a model: resolves what was asked for, opens the device, loads the weights. */
+#include "model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/os.h"
+
+enum {
+    DEFAULT_CONTEXT = 4096,
+    DEFAULT_STEP_TOKENS = 256,
+    MAX_STEP_TOKENS = 8192,
+    MAX_THREADS = 256
+};
+
+/* ---- What was asked for
+ * --------------------------------------------------------------------------------- */
+
+typedef struct dtype_choice {
+    const char *name;
+    fm_dtype dtype;
+} dtype_choice;
+
+/** FM_DTYPE_COUNT stands for "auto", which is also what NULL means. */
+static const dtype_choice dtype_choices[] = {{"auto", FM_DTYPE_COUNT},
+                                             {"f32", FM_DTYPE_F32},
+                                             {"bf16", FM_DTYPE_BF16},
+                                             {"f16", FM_DTYPE_F16}};
+
+/** Looks a format up among the first n choices. */
+static fm_status choose_dtype(const char *what, const char *name, size_t n, fm_dtype *out,
+                              fm_error *err) {
+    *out = FM_DTYPE_COUNT;
+    for (size_t i = 0; i < n; i++)
+        if (!name || strcmp(name, dtype_choices[i].name) == 0) {
+            *out = dtype_choices[i].dtype;
+            return FM_OK;
+        }
+    return error_set(err, FM_ERR_ARG, "%s \"%s\" is unknown: use auto, f32, bf16%s", what, name,
+                     n > 3 ? " or f16" : "");
+}
+
+/** A limit: the default for 0, an error outside 1 … max. */
+static fm_status choose_limit(const char *what, int32_t asked, int32_t fallback, int32_t max,
+                              int32_t *out, fm_error *err) {
+    *out = asked == 0 ? fallback : asked;
+    if (*out >= 1 && *out <= max) return FM_OK;
+    return error_set(err, FM_ERR_ARG, "%s %d is out of range: 1 to %d", what, (int)asked, (int)max);
+}
+
+static int32_t smaller(int32_t a, int32_t b) {
+    return a < b ? a : b;
+}
+
+/** Fills the model's limits and the device's parameters. */
+static fm_status choose_limits(const fm_model_params *p, fm_model *m, fm_device_params *dev,
+                               fm_error *err) {
+    int32_t longest = m->checkpoint->config.max_position_embeddings;
+    FM_TRY(choose_limit("a context of", p->max_context, smaller(longest, DEFAULT_CONTEXT), longest,
+                        &m->max_context, err));
+    FM_TRY(choose_limit("a chunk of", p->max_step_tokens, DEFAULT_STEP_TOKENS, MAX_STEP_TOKENS,
+                        &m->max_step_tokens, err));
+    m->max_step_tokens = smaller(m->max_step_tokens, m->max_context);
+    FM_TRY(choose_limit("a number of threads of", p->n_threads,
+                        smaller(os_core_count(), MAX_THREADS), MAX_THREADS, &dev->n_threads, err));
+    dev->max_tokens = m->max_step_tokens;
+    dev->max_sequences = 1;
+    dev->max_context = m->max_context;
+    return FM_OK;
+}
+
+/* ---- Opening
+ * ---------------------------------------------------------------------------------------------- */
+
+static fm_status open_device(const fm_model_params *p, fm_model *m, fm_error *err) {
+    fm_device_params params = {0};
+    fm_log log = {p->log, p->log_user};
+    if (p->device && strcmp(p->device, "auto") != 0 && strcmp(p->device, "cpu") != 0)
+        return error_set(err, FM_ERR_UNSUPPORTED, "device \"%s\" is not available: use auto or cpu",
+                         p->device);
+    FM_TRY(choose_limits(p, m, &params, err));
+    params.isa = p->isa;
+    return device_open(&fm_backend_cpu, &params, log, &m->dev, err);
+}
+
+static fm_status make_rope_table(fm_model *m, fm_error *err) {
+    const rope_params *rope = &m->checkpoint->config.rope;
+    size_t n = (size_t)m->max_context * (size_t)rope->dim;
+    FM_TRY(buf_new(m->dev, n * sizeof(float), &m->rope_buf, err));
+    m->rope_table = tensor_3d(m->rope_buf, FM_DTYPE_F32, m->max_context, rope->dim / 2, 2);
+    float *table = malloc(n * sizeof *table);
+    if (!table) return error_set(err, FM_ERR_MEMORY, "out of memory for the rotary table");
+    rope_fill_table(rope, m->max_context, table);
+    fm_status status = device_write(m->dev, m->rope_table, table);
+    free(table);
+    if (status != FM_OK) error_set(err, status, "the rotary table could not be written");
+    return status;
+}
+
+/** Cache format: as asked, or f32 with f32 weights, else bf16. */
+static fm_status choose_cache_dtype(const fm_model_params *p, fm_model *m, fm_error *err) {
+    FM_TRY(choose_dtype("cache format", p->cache_dtype, 3, &m->cache_dtype, err));
+    if (m->cache_dtype == FM_DTYPE_COUNT)
+        m->cache_dtype = m->weights.embed->dtype == FM_DTYPE_F32 ? FM_DTYPE_F32 : FM_DTYPE_BF16;
+    return FM_OK;
+}
+
+static fm_status open_all(const char *dir, const fm_model_params *p, fm_model *m, fm_error *err) {
+    fm_dtype dtype;
+    FM_TRY(choose_dtype("weight format", p->dtype, 4, &dtype, err));
+    FM_TRY(fm_checkpoint_open(dir, &m->checkpoint, err));
+    FM_TRY(open_device(p, m, err));
+    FM_TRY(weights_load(&m->checkpoint->config, m->checkpoint->files, m->dev, dtype, NULL,
+                        &m->weights, err));
+    FM_TRY(choose_cache_dtype(p, m, err));
+    FM_TRY(make_rope_table(m, err));
+    snprintf(m->summary, sizeof m->summary,
+             "%s on %s, weights %s (%.1f MB in place, %.1f MB copied), cache %s",
+             m->checkpoint->config.model_type, device_info(m->dev)->name,
+             fm_dtype_name(m->weights.embed->dtype), (double)m->weights.bytes_in_place / 1e6,
+             (double)m->weights.bytes_copied / 1e6, fm_dtype_name(m->cache_dtype));
+    return FM_OK;
+}
+
+fm_status fm_model_open(const char *dir, const fm_model_params *params, fm_model **out,
+                        fm_error *err) {
+    *out = NULL;
+    static const fm_model_params defaults = {0};
+    fm_model *m = calloc(1, sizeof *m);
+    if (!m) return error_set(err, FM_ERR_MEMORY, "out of memory for a model");
+    fm_status status = open_all(dir, params ? params : &defaults, m, err);
+    if (status != FM_OK) {
+        fm_model_close(m);
+        return status;
+    }
+    *out = m;
+    return FM_OK;
+}
+
+void fm_model_close(fm_model *m) {
+    if (!m) return;
+    if (m->dev) {
+        weights_free(&m->weights, m->dev);
+        buf_free(m->dev, m->rope_buf);
+        device_close(m->dev);
+    }
+    fm_checkpoint_close(m->checkpoint);
+    free(m);
+}
+
+int32_t fm_model_vocab_size(const fm_model *m) {
+    return m->checkpoint->config.vocab_size;
+}
+
+int32_t fm_model_max_context(const fm_model *m) {
+    return m->max_context;
+}
+
+const char *fm_model_summary(const fm_model *m) {
+    return m->summary;
+}

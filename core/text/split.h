@@ -1,0 +1,48 @@
+/*
+ * split.h - cuts text into the pieces inside which byte pairs are merged (what the reference calls
+ * pre-tokenisation). A split_rule stands for one published chain of splitters; each is matched by
+ * hand, there is no regular expression engine. Pure functions over the caller's text: any thread.
+ *
+ * A rule works in two steps, as its reference chain does. The first splitters cut the text into
+ * segments; the last one then matches inside a segment and sees nothing beyond its ends. What no
+ * alternative matches stays as one piece. Pieces cover the text without gap or overlap.
+ *
+ * The reference takes well-formed text only. Here each maximal invalid part of UTF-8 counts as one
+ * character of no class: not a letter, mark, number, punctuation, symbol or space.
+ */
+#ifndef FATHOM_TEXT_SPLIT_H
+#define FATHOM_TEXT_SPLIT_H
+
+#include <stdbool.h>
+
+#include "../base/json.h"
+
+typedef enum split_rule {
+    SPLIT_RULE_DEEPSEEK_V3,
+    SPLIT_RULE_SMOLLM, /* digits one by one, then the GPT-2 rule */
+    SPLIT_RULE_COUNT
+} split_rule;
+
+/** The name of a rule in messages ("deepseek-v3"). */
+const char *split_rule_name(split_rule rule);
+
+/** Finds the rule that a tokenizer.json's `pre_tokenizer` describes. FM_ERR_UNSUPPORTED, with the
+ *  description in the text, when it is none of the known ones. `node` may be NULL. */
+fm_status split_recognise(const json *node, split_rule *out, fm_error *err);
+
+/** A walk over the pieces of a text; the text is the caller's and must outlive it. */
+typedef struct split {
+    split_rule rule;
+    const uint8_t *text;
+    size_t length;      /* bytes */
+    size_t end;         /* of the last piece: where the next one starts */
+    size_t segment_end; /* of the segment that holds `end` */
+} split;
+
+split split_begin(split_rule rule, const uint8_t *text, size_t length);
+
+/** Sets *start and *end to the bounds of the next piece; false at the end of the text. All calls of
+ * a walk together take time linear in the text. */
+bool split_next(split *s, size_t *start, size_t *end);
+
+#endif

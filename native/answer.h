@@ -1,0 +1,16 @@
+/*
+ * answer.h - one answer of a model, from submitted prompt to printed text: streamed while it is
+ * made, or collected for --json.
+ */
+#ifndef FATHOM_NATIVE_ANSWER_H
+#define FATHOM_NATIVE_ANSWER_H
+
+#include "options.h"
+#include "session.h"
+
+/** Runs the prompt [n_ids] on the session's engine and prints the answer as the options say: the
+ * text and a newline (ids where the session has no tokenizer), or one JSON object; with --stats a
+ * line on standard error. The first Ctrl-C ends the answer where it is. Returns the exit status. */
+int answer_run(const options *o, const session *s, const fm_tokens *prompt);
+
+#endif

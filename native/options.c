@@ -1,0 +1,273 @@
+/* options.c - the table of options, the parser and the help text made from it. */
+#include "options.h"
+
+#include "terminal.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum option_kind {
+    OPTION_FLAG,   /* bool */
+    OPTION_TEXT,   /* const char * */
+    OPTION_CHOICE, /* const char *, one of the words in `value` */
+    OPTION_COUNT,  /* int32_t in [min, max] */
+    OPTION_REAL,   /* float in [min, max] */
+    OPTION_SEED,   /* uint64_t, and has_seed */
+} option_kind;
+
+typedef struct option_row {
+    const char *name; /* "--name", or NULL */
+    char letter;      /* "-l", or 0 */
+    option_kind kind;
+    size_t offset; /* of the field in options */
+    double min;
+    double max;
+    unsigned commands;
+    bool common;       /* accepted by every command, so that scripts can pass one set to all */
+    const char *value; /* how --help writes the value; the choices of OPTION_CHOICE */
+    const char *help;
+} option_row;
+
+enum {
+    ANSWERING = COMMAND_GENERATE | COMMAND_CHAT,
+    RUNNING = ANSWERING | COMMAND_LOGITS,
+    MAX_CONTEXT = 1 << 24, /* tokens */
+};
+
+#define FIELD(name) offsetof(options, name)
+
+static const option_row option_rows[] = {
+    {NULL, 'p', OPTION_TEXT, FIELD(prompt), 0, 0, RUNNING, false, "TEXT|@FILE|-",
+     "the prompt: text, a file's contents, or standard input"},
+    {"ids", 0, OPTION_TEXT, FIELD(ids), 0, 0, COMMAND_GENERATE | COMMAND_LOGITS, false, "1,2,3",
+     "token ids instead of -p; nothing is added to them"},
+    {NULL, 'n', OPTION_COUNT, FIELD(max_new), 0, MAX_CONTEXT, ANSWERING, false, "N",
+     "new tokens at most (128; 0: until the context is full)"},
+    {"system", 0, OPTION_TEXT, FIELD(system), 0, 0, COMMAND_CHAT, false, "TEXT",
+     "a system message before the question"},
+    {"out", 0, OPTION_TEXT, FIELD(out), 0, 0, COMMAND_LOGITS, false, "F.npy",
+     "the file to write: float32 [tokens, vocabulary]"},
+    {"decode", 0, OPTION_FLAG, FIELD(decode), 0, 0, COMMAND_TOKENIZE, false, NULL,
+     "TEXT holds ids; print their bytes, nothing added"},
+    {"plain", 0, OPTION_FLAG, FIELD(plain), 0, 0, COMMAND_TOKENIZE, false, NULL,
+     "added tokens in the text stay text"},
+    {"device", 0, OPTION_CHOICE, FIELD(device), 0, 0, RUNNING, true, "auto|cpu",
+     "where to run (auto)"},
+    {"dtype", 0, OPTION_CHOICE, FIELD(dtype), 0, 0, RUNNING, true, "auto|f32|bf16|f16",
+     "number format of the weights (auto: as in the files)"},
+    {"cache-dtype", 0, OPTION_CHOICE, FIELD(cache_dtype), 0, 0, RUNNING, true, "auto|f32|bf16",
+     "number format of cached keys and values (auto: f32 with f32 weights, else bf16)"},
+    {"ctx", 0, OPTION_COUNT, FIELD(ctx), 1, MAX_CONTEXT, RUNNING, true, "N",
+     "context in tokens (the model's, at most 4096)"},
+    {"threads", 0, OPTION_COUNT, FIELD(threads), 1, 1024, RUNNING, true, "N",
+     "threads (the physical cores that may be used)"},
+    {"chunk", 0, OPTION_COUNT, FIELD(chunk), 1, 65536, RUNNING, true, "N",
+     "prompt tokens per step (256)"},
+    {"temperature", 0, OPTION_REAL, FIELD(temperature), 0, 100, ANSWERING, true, "X",
+     "0 takes the best token each time, the values below then have no effect (0)"},
+    {"top-k", 0, OPTION_COUNT, FIELD(top_k), 0, INT32_MAX, ANSWERING, true, "N",
+     "draw among the N best tokens (0: all)"},
+    {"top-p", 0, OPTION_REAL, FIELD(top_p), 0, 1, ANSWERING, true, "X",
+     "draw among the best tokens that have probability X together (1: all)"},
+    {"min-p", 0, OPTION_REAL, FIELD(min_p), 0, 1, ANSWERING, true, "X",
+     "drop tokens below X times the best one's probability (0: none)"},
+    {"seed", 0, OPTION_SEED, 0, 0, 0, ANSWERING, true, "S",
+     "the same seed draws the same tokens (a new one each time)"},
+    {"json", 0, OPTION_FLAG, FIELD(json), 0, 0, ANSWERING | COMMAND_TOKENIZE | COMMAND_INSPECT,
+     true, NULL, "print one JSON object"},
+    {"stats", 0, OPTION_FLAG, FIELD(stats), 0, 0, ANSWERING, true, NULL,
+     "a line with speeds on standard error after the answer"},
+    {"help", 'h', OPTION_FLAG, FIELD(help), 0, 0, ~0u, true, NULL, "this text"},
+};
+
+enum {
+    N_OPTIONS = sizeof(option_rows) / sizeof(option_rows[0]),
+    LONG_BASE = 256, /* what getopt_long returns for row i's long name is LONG_BASE + i */
+};
+
+/* ---- Values --------------------------------------------------------------------------------- */
+
+/* The option as the user writes it: "--name" or "-l". */
+static void option_label(const option_row *row, char label[32]) {
+    if (row->name)
+        snprintf(label, 32, "--%s", row->name);
+    else
+        snprintf(label, 32, "-%c", row->letter);
+}
+
+static bool is_choice(const char *choices, const char *word) {
+    size_t length = strlen(word);
+    for (const char *p = choices; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
+        if (strcspn(p, "|") == length && strncmp(p, word, length) == 0) return true;
+    return false;
+}
+
+static bool parse_count(const option_row *row, const char *text, int32_t *out) {
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || end == text || *end) return false;
+    if ((double)value < row->min || (double)value > row->max) return false;
+    *out = (int32_t)value;
+    return true;
+}
+
+static bool parse_real(const option_row *row, const char *text, float *out) {
+    char *end;
+    double value = strtod(text, &end);
+    /* Written so that NaN, which compares false, is refused. */
+    if (end == text || *end || !(value >= row->min && value <= row->max)) return false;
+    *out = (float)value;
+    return true;
+}
+
+static bool parse_seed(const char *text, uint64_t *out) {
+    char *end;
+    /* strtoull takes a sign and wraps it around. */
+    if (*text < '0' || *text > '9') return false;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno || *end) return false;
+    *out = value;
+    return true;
+}
+
+/* Stores the value of one option; STATUS_USAGE after one line when it is none. */
+static int store_value(options *o, const option_row *row, const char *label, const char *text) {
+    void *field = (char *)o + row->offset;
+    switch (row->kind) {
+    case OPTION_FLAG:
+        *(bool *)field = true;
+        break;
+    case OPTION_CHOICE:
+        if (!is_choice(row->value, text))
+            return terminal_refuse("%s takes %s, not '%s'", label, row->value, text);
+        *(const char **)field = text;
+        break;
+    case OPTION_TEXT:
+        *(const char **)field = text;
+        break;
+    case OPTION_COUNT:
+        if (!parse_count(row, text, field))
+            return terminal_refuse("%s takes a whole number from %.0f to %.0f, not '%s'", label,
+                                   row->min, row->max, text);
+        break;
+    case OPTION_REAL:
+        if (!parse_real(row, text, field))
+            return terminal_refuse("%s takes a number from %g to %g, not '%s'", label, row->min,
+                                   row->max, text);
+        break;
+    case OPTION_SEED:
+        if (!parse_seed(text, &o->seed))
+            return terminal_refuse("%s takes a whole number from 0 to 2^64 - 1, not '%s'", label,
+                                   text);
+        o->has_seed = true;
+        break;
+    }
+    return STATUS_DONE;
+}
+
+/* ---- Parsing -------------------------------------------------------------------------------- */
+
+/* The table in the form getopt_long wants. The leading ':' tells a missing value from a wrong name.
+ */
+static void make_getopt_tables(struct option longs[N_OPTIONS + 1], char shorts[2 * N_OPTIONS + 2]) {
+    size_t n_longs = 0, n_shorts = 0;
+    shorts[n_shorts++] = ':';
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const option_row *row = &option_rows[i];
+        int has_value = row->kind == OPTION_FLAG ? no_argument : required_argument;
+        if (row->name)
+            longs[n_longs++] = (struct option){row->name, has_value, NULL, LONG_BASE + i};
+        if (!row->letter) continue;
+        shorts[n_shorts++] = row->letter;
+        if (has_value == required_argument) shorts[n_shorts++] = ':';
+    }
+    longs[n_longs] = (struct option){0};
+    shorts[n_shorts] = '\0';
+}
+
+static const option_row *find_row(int code) {
+    if (code >= LONG_BASE) return &option_rows[code - LONG_BASE];
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (code && option_rows[i].letter == code) return &option_rows[i];
+    return NULL;
+}
+
+/* `last` is the last word that getopt_long has read: the option itself when its name is unknown. */
+static int take_option(options *o, int code, const char *last) {
+    const char *name = o->command->name;
+    const option_row *row = find_row(code == ':' || code == '?' ? optopt : code);
+    char label[32];
+    if (row)
+        option_label(row, label);
+    else if (optopt)
+        snprintf(label, sizeof label, "-%c", optopt);
+    if (code == ':') return terminal_refuse("%s needs a value; see: fathom %s --help", label, name);
+    if (code == '?' && row)
+        return terminal_refuse("%s takes no value; see: fathom %s --help", label, name);
+    if (code == '?')
+        return terminal_refuse("unknown option '%s'; see: fathom %s --help", optopt ? label : last,
+                               name);
+    if (!row->common && !(row->commands & o->command->bit))
+        return terminal_refuse("%s takes no %s; see: fathom %s --help", name, label, name);
+    return store_value(o, row, label, optarg);
+}
+
+int options_parse(const command *c, int argc, char **argv, options *out) {
+    struct option longs[N_OPTIONS + 1];
+    char shorts[2 * N_OPTIONS + 2];
+    make_getopt_tables(longs, shorts);
+    *out = (options){.command = c, .max_new = 128, .top_p = 1};
+
+    opterr = 0; /* one voice: messages are ours */
+    for (;;) {
+        int code = getopt_long(argc, argv, shorts, longs, NULL);
+        if (code == -1) break;
+        int status = take_option(out, code, argv[optind - 1]);
+        if (status != STATUS_DONE) return status;
+    }
+    if (argc - optind > c->max_words)
+        return terminal_refuse("one argument too many: '%s'; quote a text of several words",
+                               argv[optind + c->max_words]);
+    for (int i = 0; optind + i < argc; i++) out->words[i] = argv[optind + i];
+    return STATUS_DONE;
+}
+
+/* ---- Help and use --------------------------------------------------------------------------- */
+
+void options_print_help(const command *c) {
+    printf("usage: fathom %s\n%s\n\n", c->usage, c->summary);
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const option_row *row = &option_rows[i];
+        if (!(row->commands & c->bit)) continue;
+        char label[32], left[64];
+        option_label(row, label);
+        snprintf(left, sizeof left, "%s %s", label, row->value ? row->value : "");
+        printf("  %-28s %s\n", left, row->help);
+    }
+}
+
+fm_model_params options_model_params(const options *o) {
+    return (fm_model_params){
+        .device = o->device,
+        .dtype = o->dtype,
+        .cache_dtype = o->cache_dtype,
+        .n_threads = o->threads,
+        .max_context = o->ctx,
+        .max_step_tokens = o->chunk,
+    };
+}
+
+fm_sampling options_sampling(const options *o) {
+    return (fm_sampling){
+        .temperature = o->temperature,
+        .top_k = o->top_k,
+        .top_p = o->top_p,
+        .min_p = o->min_p,
+        .seed = o->seed,
+    };
+}

@@ -1,0 +1,70 @@
+/*
+ * options.h - the command line as data. One table says name, value, range and help of every option;
+ * parsing and --help are both made from it. Texts point into argv.
+ */
+#ifndef FATHOM_NATIVE_OPTIONS_H
+#define FATHOM_NATIVE_OPTIONS_H
+
+#include "fathom.h"
+
+/** The commands as bits: an option names those in which it has an effect. */
+enum {
+    COMMAND_GENERATE = 1 << 0,
+    COMMAND_CHAT = 1 << 1,
+    COMMAND_LOGITS = 1 << 2,
+    COMMAND_TOKENIZE = 1 << 3,
+    COMMAND_INSPECT = 1 << 4,
+};
+
+typedef struct options options;
+
+typedef struct command {
+    const char *name;
+    unsigned bit;
+    int max_words; /* arguments that are no options: MODEL, and TEXT of tokenize */
+    const char *usage;
+    const char *summary;
+    int (*run)(const options *o); /* returns the exit status */
+} command;
+
+struct options {
+    const command *command;
+    const char *words[2]; /* MODEL and TEXT; NULL when absent */
+
+    const char *prompt; /* -p as written: TEXT, @FILE or - */
+    const char *ids;
+    const char *system;
+    const char *out;
+    int32_t max_new; /* tokens; 0: until the context is full */
+    bool decode;
+    bool plain;
+
+    const char *device;
+    const char *dtype;
+    const char *cache_dtype;
+    int32_t ctx; /* tokens; 0: the library's default, as in the next two */
+    int32_t threads;
+    int32_t chunk; /* tokens */
+    uint64_t seed;
+    bool has_seed;
+    float temperature;
+    float top_p;
+    int32_t top_k;
+    float min_p;
+    bool json;
+    bool stats;
+    bool help;
+};
+
+/** Reads argv[1 ...]; argv[0] is the command's name. Returns STATUS_DONE, or STATUS_USAGE after one
+ * line that says what is wrong. */
+int options_parse(const command *c, int argc, char **argv, options *out);
+
+/** Prints usage, summary and the options that have an effect in the command. */
+void options_print_help(const command *c);
+
+/** What the library's model and sampler take from the options. */
+fm_model_params options_model_params(const options *o);
+fm_sampling options_sampling(const options *o);
+
+#endif

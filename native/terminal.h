@@ -1,0 +1,43 @@
+/*
+ * terminal.h - the two streams a person sees: messages on standard error, answers on standard
+ * output, and the interrupt key. All functions belong to the main thread.
+ */
+#ifndef FATHOM_NATIVE_TERMINAL_H
+#define FATHOM_NATIVE_TERMINAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/** The exit statuses, which scripts rely on. */
+enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+/** Makes a closed pipe an error of the write instead of the end of the process. Called once, first.
+ */
+void terminal_prepare(void);
+
+/** True when the stream is a terminal that may show colours (NO_COLOR and TERM=dumb forbid them).
+ */
+bool terminal_has_colours(FILE *stream);
+
+/** Prints "fathom: TEXT" as one line on standard error; what is wrong and what to do.
+ *  Return STATUS_FAILED and STATUS_USAGE, so that `return terminal_fail(…)` is the idiom. */
+int terminal_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int terminal_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Prints one line of side information on standard error, dimmed where there are colours. */
+void terminal_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Writes bytes to standard output and flushes, so that a stream of text appears at once. False
+ * when they could not be written; terminal_finish says why. */
+bool terminal_write(const char *text, size_t length);
+
+/** Called once, last. Flushes standard output; when all went well but something could not be
+ * written, reports that and returns STATUS_FAILED, else returns `status`. */
+int terminal_finish(int status);
+
+/** From here on the first interrupt (Ctrl-C) only sets a flag; the second ends the process. */
+void terminal_watch_interrupt(void);
+bool terminal_interrupted(void);
+
+#endif
