@@ -9,8 +9,7 @@
 
 #include <cmocka.h>
 
-/* ---- The operations by name ---------------------------------------------------------------------
- */
+/* ---- The operations by name ------------------------------------------------------------------ */
 
 #define OP_RUN(name)                                                                               \
     static fm_status run_##name(fm_device *dev, const op_args *args) {                             \
@@ -49,8 +48,7 @@ static void *must_alloc(size_t size) {
     return p;
 }
 
-/* ---- Tensors ------------------------------------------------------------------------------------
- */
+/* ---- Tensors --------------------------------------------------------------------------------- */
 
 static const int64_t guard_elements = 24; /* behind every view: more than a vector of any width */
 
@@ -104,8 +102,7 @@ void case_fill(op_case *c, fm_tensor t) {
                 host_set(&t, i, j, k, random_normal(&c->random));
 }
 
-/* ---- Weights ------------------------------------------------------------------------------------
- */
+/* ---- Weights --------------------------------------------------------------------------------- */
 
 /* Cuts the rows of a matrix in up to three uneven parts. */
 static int32_t cut_rows(bool in_parts, int64_t rows, int64_t cut[3]) {
@@ -160,8 +157,7 @@ const fm_weight *case_weight(op_case *c, int32_t n_matrices, int64_t rows, int64
     return &w->w;
 }
 
-/* ---- The case -----------------------------------------------------------------------------------
- */
+/* ---- The case -------------------------------------------------------------------------------- */
 
 void case_init(op_case *c, const op_shape *shape) {
     *c = (op_case){.shape = *shape};

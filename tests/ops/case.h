@@ -16,8 +16,7 @@
 #include "backend.h"
 #include "numbers.h"
 
-/* ---- Shapes -------------------------------------------------------------------------------------
- */
+/* ---- Shapes ---------------------------------------------------------------------------------- */
 
 typedef enum op_kind {
 #define OP_KIND(name) OP_##name,
@@ -59,8 +58,7 @@ typedef struct op_shape {
 /** "matmul T17 K513 N33 BF16 STRIDED BIAS", for messages. */
 void shape_print(const op_shape *shape, char *out, size_t out_size);
 
-/* ---- The call -----------------------------------------------------------------------------------
- */
+/* ---- The call -------------------------------------------------------------------------------- */
 
 typedef struct slab {
     fm_buf buf; /* first, so that a tensor can point to it; size in bytes */
@@ -97,8 +95,7 @@ typedef struct op_case {
 void case_init(op_case *c, const op_shape *shape);
 void case_free(op_case *c);
 
-/* ---- Tensors and weights of a call --------------------------------------------------------------
- */
+/* ---- Tensors and weights of a call ----------------------------------------------------------- */
 
 /** A view of a slab of its own, laid out as the case's flags say, of NaN. */
 fm_tensor case_tensor_1d(op_case *c, fm_dtype dtype, int64_t n0);
@@ -132,8 +129,7 @@ static inline double host_weight_get(const fm_weight *w, int32_t matrix, int64_t
     return ((const host_weight *)w)->values[(matrix * w->rows + row) * w->cols + col];
 }
 
-/* ---- Definitions --------------------------------------------------------------------------------
- */
+/* ---- Definitions ----------------------------------------------------------------------------- */
 
 /** A tensor of an argument struct. */
 typedef struct op_operand {

@@ -9,8 +9,7 @@
 
 #include <cmocka.h>
 
-/* ---- Subjects -----------------------------------------------------------------------------------
- */
+/* ---- Subjects -------------------------------------------------------------------------------- */
 
 /* The reference reads weights and caches as the device has rounded them, so only the arithmetic in
  * float32 is measured, whatever the format. The worst cases are products of few outputs that happen
@@ -74,8 +73,7 @@ bool column_takes(const column *col, const op_shape *shape) {
            (!d->cached || (info->cache_dtypes >> shape->cache & 1u));
 }
 
-/* ---- Bindings -----------------------------------------------------------------------------------
- */
+/* ---- Bindings -------------------------------------------------------------------------------- */
 
 static void demand(const binding *b, fm_status status, const char *text) {
     char shape[160];

@@ -4,8 +4,7 @@
 
 #include <math.h>
 
-/* ---- rope: x [T, H, K] --------------------------------------------------------------------------
- */
+/* ---- rope: x [T, H, K] ----------------------------------------------------------------------- */
 
 enum { ROPE_POSITIONS = 40 };
 
@@ -56,8 +55,7 @@ const op_definition define_rope = {
     .n_operands = 4,
 };
 
-/* ---- cache_write: x [T, G, K] into a cache of T + 70 rows --------------------------------------
- */
+/* ---- cache_write: x [T, G, K] into a cache of T + 70 rows ------------------------------------ */
 
 /* Token 0 holds values at which rounding to BF16 is easily done wrong. */
 static void cache_write_build(op_case *c) {
@@ -101,8 +99,7 @@ const op_definition define_cache_write = {
     .exact = true,
 };
 
-/* ---- attend: q [T, H, K], y [T, H, N] over G key-value heads ------------------------------------
- */
+/* ---- attend: q [T, H, K], y [T, H, N] over G key-value heads --------------------------------- */
 
 /* The last position of each sequence: around blocks of 64 and splits of 512 keys. */
 static const int32_t last_positions[] = {0, 63, 64, 511, 512, 1500};

@@ -1,8 +1,7 @@
 /* define_matmul.c - owns what the products mean: matmul, matmul_heads, matmul_experts. */
 #include "case.h"
 
-/* ---- matmul: x [T, K], y [T, N] -----------------------------------------------------------------
- */
+/* ---- matmul: x [T, K], y [T, N] -------------------------------------------------------------- */
 
 static void matmul_build(op_case *c) {
     const op_shape *s = &c->shape;
@@ -40,8 +39,7 @@ const op_definition define_matmul = {
     .weight = offsetof(fm_matmul, w),
 };
 
-/* ---- matmul_heads: x [T, H, K], y [T, H, N] -----------------------------------------------------
- */
+/* ---- matmul_heads: x [T, H, K], y [T, H, N] -------------------------------------------------- */
 
 static void matmul_heads_build(op_case *c) {
     const op_shape *s = &c->shape;
@@ -72,8 +70,7 @@ const op_definition define_matmul_heads = {
     .weight = offsetof(fm_matmul_heads, w),
 };
 
-/* ---- matmul_experts: x [T, K] sorted by expert, y [T, N] ----------------------------------------
- */
+/* ---- matmul_experts: x [T, K] sorted by expert, y [T, N] ------------------------------------- */
 
 /* Experts 0 and 2 have no rows, the others what chance gives them; or expert 1 has all. */
 static void matmul_experts_build(op_case *c) {

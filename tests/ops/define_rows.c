@@ -4,8 +4,7 @@
 
 #include <math.h>
 
-/* ---- embed: N rows of the table, K values each -------------------------------------------------
- */
+/* ---- embed: N rows of the table, K values each ----------------------------------------------- */
 
 static void embed_build(op_case *c) {
     const op_shape *s = &c->shape;
@@ -34,8 +33,7 @@ const op_definition define_embed = {
     .exact = true,
 };
 
-/* ---- norm: rows of K values --------------------------------------------------------------------
- */
+/* ---- norm: rows of K values ------------------------------------------------------------------ */
 
 /* Row 1 is all zeros, where only eps keeps the division defined; row 2 is very large. */
 static void norm_build(op_case *c) {
@@ -74,8 +72,7 @@ const op_definition define_norm = {
     .n_operands = 3,
 };
 
-/* ---- gather_rows: y [T, K], each the sum of E rows of x ----------------------------------------
- */
+/* ---- gather_rows: y [T, K], each the sum of E rows of x -------------------------------------- */
 
 /* Rows may be named more than once: token 0 names one row E times. */
 static void gather_rows_build(op_case *c) {
@@ -119,8 +116,7 @@ const op_definition define_gather_rows = {
     .n_operands = 4,
 };
 
-/* ---- gate_mul: rows of K values ----------------------------------------------------------------
- */
+/* ---- gate_mul: rows of K values -------------------------------------------------------------- */
 
 /* As in a model, gate and up are the halves of one product's rows. A few gates lie where the
  * exponential leaves float's range, or nearly. */

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- Random values (splitmix64: any seed is a good one) ----------------------------------------
- */
+/* ---- Random values (splitmix64: any seed is a good one) -------------------------------------- */
 
 uint64_t random_next(random_stream *r) {
     uint64_t z = r->state += 0x9e3779b97f4a7c15u;
@@ -33,8 +32,7 @@ void random_permutation(random_stream *r, int32_t *out, int32_t n) {
     }
 }
 
-/* ---- Formats ------------------------------------------------------------------------------------
- */
+/* ---- Formats --------------------------------------------------------------------------------- */
 
 typedef struct format {
     int fraction_bits;

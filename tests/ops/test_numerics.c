@@ -57,8 +57,7 @@ static void assert_same_output(const binding *b, const uint8_t *expected, const 
     fail_msg("%s on %s: other bits %s", shape, device_info(b->dev)->name, what);
 }
 
-/* ---- Steps of any size --------------------------------------------------------------------------
- */
+/* ---- Steps of any size ----------------------------------------------------------------------- */
 
 /* Cuts the offsets of a matmul_experts to the rows [start, start + count). */
 static void cut_offsets(binding *b, int64_t start, int64_t count) {
@@ -146,8 +145,7 @@ static void visit_chunks(void *state, const op_shape *shape) {
     }
 FM_OP_LIST(CHUNK_TEST)
 
-/* ---- Pages of any order -------------------------------------------------------------------------
- */
+/* ---- Pages of any order ---------------------------------------------------------------------- */
 
 static void check_placement(const column *col, const op_case *c) {
     op_shape moved_shape = c->shape;
@@ -175,8 +173,7 @@ static void numerics_attend_ignores_where_pages_lie(void **state) {
     for (size_t i = 0; i < n_op_rows; i++) row_expand(&op_rows[i], visit_placement, state);
 }
 
-/* ---- One matrix, alone and in company -----------------------------------------------------------
- */
+/* ---- One matrix, alone and in company -------------------------------------------------------- */
 
 /* Loads the part [first, first + n_parts) of a weight's list of parts as one matrix. */
 static fm_weight *load_alone(binding *b, int32_t first, int32_t n_parts) {
@@ -288,8 +285,7 @@ static void numerics_matmul_experts_is_the_matmul_of_each_expert(void **state) {
                     check_experts);
 }
 
-/* ---- Any layout of the source -------------------------------------------------------------------
- */
+/* ---- Any layout of the source ---------------------------------------------------------------- */
 
 /* The product with the case's weight, and with the same values as one dense F32 matrix. */
 static void check_layout(const column *col, const op_case *c) {

@@ -36,8 +36,7 @@ static void report(table_run *run, const op_case *c, const column *col, const ch
     print_error("\n");
 }
 
-/* ---- The output: values, and what lies around them ---------------------------------------------
- */
+/* ---- The output: values, and what lies around them ------------------------------------------- */
 
 /** Copies the output's values, dense, out of its slab's bytes, and blanks them there with the bytes
  *  that were in the slab before, so that what is left to differ was written outside the view. */
@@ -74,8 +73,7 @@ static bool same_values(const double *a, const double *b, size_t n) {
     return true;
 }
 
-/* ---- One case -----------------------------------------------------------------------------------
- */
+/* ---- One case -------------------------------------------------------------------------------- */
 
 typedef struct case_results {
     const double *expected; /* dense, [n] */
@@ -146,8 +144,7 @@ static void run_case(void *user, const op_shape *shape) {
     case_free(&c);
 }
 
-/* ---- The suite ----------------------------------------------------------------------------------
- */
+/* ---- The suite ------------------------------------------------------------------------------- */
 
 static void run_op(void **state, op_kind op) {
     table_run run = {.columns = *state};

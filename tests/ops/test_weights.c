@@ -17,8 +17,7 @@ static const fm_dtype formats[] = {FM_DTYPE_F32, FM_DTYPE_BF16, FM_DTYPE_F16};
 
 enum { TABLE_COLS = 256, TABLE_ROWS = 256, TABLE_VALUES = TABLE_COLS * TABLE_ROWS };
 
-/* ---- A table of values, loaded and read back ----------------------------------------------------
- */
+/* ---- A table of values, loaded and read back ------------------------------------------------- */
 
 /** Loads TABLE_ROWS rows of a source format. */
 static fm_status load_table(fm_device *dev, const void *data, fm_dtype from, fm_dtype to,
@@ -95,8 +94,7 @@ static void put(uint8_t *bytes, size_t i, fm_dtype from, fm_dtype to, double val
     number_set(from, bytes + i * fm_dtype_size(from), fits ? stored : 0.0);
 }
 
-/* ---- Tables -------------------------------------------------------------------------------------
- */
+/* ---- Tables ---------------------------------------------------------------------------------- */
 
 /* All 65,536 patterns of a 16-bit format; of F32, those whose lower half is zero. */
 static void fill_patterns(uint8_t *bytes, fm_dtype from, fm_dtype to) {
@@ -139,8 +137,7 @@ static void weights_random_values_are_rounded_to_nearest(void **state) {
     each_pair(state, fill_random);
 }
 
-/* ---- What does not fit --------------------------------------------------------------------------
- */
+/* ---- What does not fit ----------------------------------------------------------------------- */
 
 typedef struct fit {
     fm_dtype from, to;
@@ -196,8 +193,7 @@ static void weights_overflow_is_refused(void **state) {
     free(bytes);
 }
 
-/* ---- Sizes --------------------------------------------------------------------------------------
- */
+/* ---- Sizes ----------------------------------------------------------------------------------- */
 
 /* A conversion needs room for its result; a plain source needs that or none. */
 static void weights_size_covers_a_conversion(void **state) {
