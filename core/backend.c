@@ -24,8 +24,7 @@ struct fm_device {
     char fault[200];
 };
 
-/* ---- Device -------------------------------------------------------------------------------------
- */
+/* ---- Device ---------------------------------------------------------------------------------- */
 
 fm_status device_open(const fm_backend *backend, const fm_device_params *params, fm_log log,
                       fm_device **out, fm_error *err) {
@@ -91,8 +90,7 @@ fm_status device_wait(fm_device *dev, uint64_t ticket) {
     return FM_OK;
 }
 
-/* ---- Faults
- * --------------------------------------------------------------------------------------- */
+/* ---- Faults ---------------------------------------------------------------------------------- */
 
 static bool fault(fm_device *dev, const char *format, ...) FM_PRINTF(2, 3);
 
@@ -160,12 +158,10 @@ static bool overlaps(const fm_tensor *a, const fm_tensor *b) {
     if (a->offset * size_a >= end_b || b->offset * size_b >= end_a) return false;
     if (a->n_dims < 2 || b->n_dims < 2 || a->stride[0] != b->stride[0] || size_a != size_b)
         return true;
-    int64_t stride = a->stride[0];
-    if (stride < 1) return true;
-    int64_t col_a = a->offset % stride, col_b = b->offset % stride;
-    int64_t row_a = row_extent(a), row_b = row_extent(b);
-    if (col_a + row_a > stride || col_b + row_b > stride) return true;
-    return col_a < col_b + row_b && col_b < col_a + row_a;
+    int64_t stride = a->stride[0], row_a = row_extent(a), row_b = row_extent(b);
+    if (stride < 1 || row_a > stride || row_b > stride) return true;
+    int64_t shift = ((b->offset - a->offset) % stride + stride) % stride;
+    return shift < row_a || shift + row_b > stride;
 }
 
 static bool check_apart(fm_device *dev, const char *name, const fm_tensor *y, const fm_tensor *x) {
@@ -194,8 +190,7 @@ static bool check_cache(fm_device *dev, const char *name, const fm_tensor *t) {
     return check_tensor(dev, name, t, t->dtype, 3);
 }
 
-/* ---- Buffers and transfers
- * ------------------------------------------------------------------------ */
+/* ---- Buffers and transfers ------------------------------------------------------------------- */
 
 fm_status buf_new(fm_device *dev, size_t size, fm_buf **out, fm_error *err) {
     *out = NULL;
@@ -240,8 +235,7 @@ fm_status device_read(fm_device *dev, fm_tensor src, void *dst) {
     return keep_loss(dev, dev->backend->read(dev->state, src.buf, offset, dst, size));
 }
 
-/* ---- Weights
- * ------------------------------------------------------------------------------------- */
+/* ---- Weights --------------------------------------------------------------------------------- */
 
 uint64_t weight_size(const fm_device *dev, const fm_weight_source *source, fm_dtype dtype) {
     return dev->backend->weight_size(dev->state, source, dtype);
@@ -277,8 +271,7 @@ void weight_free(fm_device *dev, fm_weight *w) {
     if (w) dev->backend->weight_free(dev->state, w);
 }
 
-/* ---- Operations: what makes a call valid
- * ------------------------------------------------------------ */
+/* ---- Operations: what makes a call valid ----------------------------------------------------- */
 
 #define F32 FM_DTYPE_F32
 #define I32 FM_DTYPE_I32
@@ -420,8 +413,7 @@ static bool check_gate_mul(fm_device *dev, const fm_gate_mul *a) {
            check_in_place(dev, "gate", &a->y, &a->gate) && check_in_place(dev, "up", &a->y, &a->up);
 }
 
-/* ---- Operations: the fronts
- * ------------------------------------------------------------------------- */
+/* ---- Operations: the fronts ------------------------------------------------------------------ */
 
 #define FRONT(name)                                                                                \
     fm_status op_##name(fm_device *dev, const fm_##name *args) {                                   \

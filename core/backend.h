@@ -34,8 +34,7 @@ enum {
     FM_VALUE_DIM_MAX = 1024, /* Dv of attention at most: kernels keep that many sums at hand */
 };
 
-/* ---- Device -------------------------------------------------------------------------------------
- */
+/* ---- Device ---------------------------------------------------------------------------------- */
 
 typedef struct fm_device fm_device;
 typedef struct fm_device_state fm_device_state; /* the backend's own */
@@ -72,8 +71,7 @@ fm_status device_submit(fm_device *dev, uint64_t *ticket);
 /** Blocks until the work of a ticket, and all submitted before it, is done. */
 fm_status device_wait(fm_device *dev, uint64_t ticket);
 
-/* ---- Buffers
- * ------------------------------------------------------------------------------------- */
+/* ---- Buffers --------------------------------------------------------------------------------- */
 
 struct fm_buf {
     size_t size; /* bytes; the backend's own fields follow in its own struct */
@@ -88,8 +86,7 @@ void buf_free(fm_device *dev, fm_buf *buf);
 fm_status device_write(fm_device *dev, fm_tensor dst, const void *src);
 fm_status device_read(fm_device *dev, fm_tensor src, void *dst);
 
-/* ---- Weights
- * ------------------------------------------------------------------------------------- */
+/* ---- Weights --------------------------------------------------------------------------------- */
 
 struct fm_weight {
     int32_t n_matrices;
@@ -127,11 +124,12 @@ fm_status weight_load(fm_device *dev, const fm_weight_source *source, fm_dtype d
                       fm_weight **out, fm_error *err);
 void weight_free(fm_device *dev, fm_weight *w);
 
-/* ---- Operations
- * ------------------------------------------------------------------------------------ T tokens of
- * the step, S sequences, C model dimension, H heads, G key-value heads, E experts, K chosen or
- * contracted, N outputs. Tensors are float32 unless said; the last dimension has stride 1. An
- * output may be the very same view as an input where that is said, else it must not overlap one. */
+/* ---- Operations ------------------------------------------------------------------------------ */
+
+/* T tokens of the step, S sequences, C model dimension, H heads, G key-value heads, E experts, K
+ * chosen or contracted, N outputs. Tensors are float32 unless said; the last dimension has stride
+ * 1. An output may be the very same view as an input where that is said, else it must not overlap
+ * one. */
 
 /** y[t] = row tokens[t] of the table, widened. The host has checked the ids. */
 typedef struct fm_embed {
@@ -247,9 +245,9 @@ FM_OP_LIST(FM_OP_DECLARE)
 /** What the front found wrong with the last call that returned FM_ERR_ARG; "" when none did. */
 const char *device_fault(const fm_device *dev);
 
-/* ---- The table
- * ------------------------------------------------------------------------------------ No entry is
- * optional so far. All calls are valid as the front checked them. */
+/* ---- The table ------------------------------------------------------------------------------- */
+
+/* No entry is optional so far. All calls are valid as the front checked them. */
 
 struct fm_backend {
     int32_t version; /* FM_BACKEND_VERSION */

@@ -61,18 +61,17 @@ typedef struct fm_error {
     char text[500];
 } fm_error;
 
-/* ---- Log ----------------------------------------------------------------------------------------
- */
+/* ---- Log ------------------------------------------------------------------------------------- */
 
 typedef enum fm_log_level { FM_LOG_DEBUG, FM_LOG_INFO, FM_LOG_WARN } fm_log_level;
 
 /** Receives one line without a newline. May be called from any thread that uses the library. */
 typedef void (*fm_log_fn)(void *user, fm_log_level level, const char *line);
 
-/* ---- Number formats
- * ------------------------------------------------------------------------------ X(NAME, name in
- * safetensors files, bits per element). Those above the line in the table are computed with; the
- * others are known by name so that a file that holds them can be described. */
+/* ---- Number formats -------------------------------------------------------------------------- */
+
+/* X(NAME, name in safetensors files, bits per element). Those above the line in the table are
+ * computed with; the others are known by name so that a file that holds them can be described. */
 
 #define FM_DTYPE_LIST(X)                                                                           \
     X(F32, "F32", 32)                                                                              \
@@ -106,10 +105,10 @@ const char *fm_dtype_name(fm_dtype dtype);
 /** Bytes of one element; 0 outside the enumeration. */
 size_t fm_dtype_size(fm_dtype dtype);
 
-/* ---- Tokenizer
- * ----------------------------------------------------------------------------------- Reads
- * tokenizer.json, and tokenizer_config.json where present, of a model directory. Needs no weights.
- * Immutable once open: any thread. */
+/* ---- Tokenizer ------------------------------------------------------------------------------- */
+
+/* Reads tokenizer.json, and tokenizer_config.json where present, of a model directory. Needs no
+ * weights. Immutable once open: any thread. */
 
 typedef struct fm_tokenizer fm_tokenizer;
 
@@ -173,8 +172,7 @@ size_t fm_decoder_end(fm_decoder *d, char *out);
 /** Bytes that one fm_decoder_push can write at most for this tokenizer. */
 size_t fm_decoder_bound(const fm_tokenizer *t);
 
-/* ---- Chat layouts
- * -------------------------------------------------------------------------------- */
+/* ---- Chat layouts ---------------------------------------------------------------------------- */
 
 typedef struct fm_message {
     const char *role; /* "system", "user" or "assistant" */
@@ -191,9 +189,9 @@ const char *fm_chat_layout(const fm_tokenizer *t);
 fm_status fm_chat_encode(const fm_tokenizer *t, const char *layout, const fm_message *messages,
                          size_t n_messages, fm_tokens *out, fm_error *err);
 
-/* ---- Checkpoint
- * ---------------------------------------------------------------------------------- What lies in a
- * model directory: its description and its tensors, mapped but not read. */
+/* ---- Checkpoint ------------------------------------------------------------------------------ */
+
+/* What lies in a model directory: its description and its tensors, mapped but not read. */
 
 typedef struct fm_checkpoint fm_checkpoint;
 
@@ -227,8 +225,7 @@ void fm_checkpoint_get_info(const fm_checkpoint *c, fm_checkpoint_info *out);
 /** The i-th tensor in the order of names; i < n_tensors. */
 void fm_checkpoint_get_tensor(const fm_checkpoint *c, size_t i, fm_tensor_info *out);
 
-/* ---- Model
- * --------------------------------------------------------------------------------------- */
+/* ---- Model ----------------------------------------------------------------------------------- */
 
 typedef struct fm_model fm_model;
 
@@ -259,10 +256,10 @@ int32_t fm_model_max_context(const fm_model *m);
 /** One line that says device, instruction set, threads and number formats. Owned by the model. */
 const char *fm_model_summary(const fm_model *m);
 
-/* ---- Engine
- * -------------------------------------------------------------------------------------- Runs
- * requests step by step. All calls on one engine, and on engines that share a model, come from one
- * thread at a time. */
+/* ---- Engine ---------------------------------------------------------------------------------- */
+
+/* Runs requests step by step. All calls on one engine, and on engines that share a model, come
+ * from one thread at a time. */
 
 typedef struct fm_engine fm_engine;
 

@@ -25,7 +25,7 @@ static dtype_totals add_up(const fm_checkpoint *c, size_t n_tensors) {
     return totals;
 }
 
-/* ---- Text ----------------------------------------------------------------------------------- */
+/* ---- Text ------------------------------------------------------------------------------------ */
 
 /* "134.5 M", "671.03 B": three to five digits that a person compares. */
 static const char *count_text(uint64_t count, char text[32]) {
@@ -107,7 +107,7 @@ static void print_table(const fm_checkpoint *c, size_t n_tensors) {
     }
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static bool add_tensor(cJSON *list, const fm_tensor_info *tensor) {
     cJSON *item = cJSON_CreateObject();

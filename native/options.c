@@ -88,7 +88,7 @@ enum {
     LONG_BASE = 256, /* what getopt_long returns for row i's long name is LONG_BASE + i */
 };
 
-/* ---- Values --------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 /* The option as the user writes it: "--name" or "-l". */
 static void option_label(const option_row *row, char label[32]) {
@@ -170,7 +170,7 @@ static int store_value(options *o, const option_row *row, const char *label, con
     return STATUS_DONE;
 }
 
-/* ---- Parsing -------------------------------------------------------------------------------- */
+/* ---- Parsing --------------------------------------------------------------------------------- */
 
 /* The table in the form getopt_long wants. The leading ':' tells a missing value from a wrong name.
  */
@@ -237,7 +237,7 @@ int options_parse(const command *c, int argc, char **argv, options *out) {
     return STATUS_DONE;
 }
 
-/* ---- Help and use --------------------------------------------------------------------------- */
+/* ---- Help and use ---------------------------------------------------------------------------- */
 
 void options_print_help(const command *c) {
     printf("usage: fathom %s\n%s\n\n", c->usage, c->summary);

@@ -9,8 +9,7 @@
 
 #include "cpu_lanes.h"
 
-/* ---- Dot products
- * ---------------------------------------------------------------------------------- */
+/* ---- Dot products ---------------------------------------------------------------------------- */
 
 /** A row-element format: how sixteen of them, and the last few of a row, become lanes. */
 #define ROW_FORMAT(format, type, load16, widen)                                                    \
@@ -82,8 +81,7 @@ DOT_TILES(f32)
 DOT_TILES(bf16)
 DOT_TILES(f16)
 
-/* ---- Element by element
- * ---------------------------------------------------------------------------- */
+/* ---- Element by element ---------------------------------------------------------------------- */
 
 static void norm(const float *x, const float *weight, float eps, int64_t n, float *y) {
     lanes sum = lanes_set(0.0f);
@@ -122,8 +120,7 @@ static void axpy(float weight, const float *x, int64_t n, float *y) {
     for (; i < n; i++) y[i] = fmaf(weight, x[i], y[i]);
 }
 
-/* ---- Attention
- * -------------------------------------------------------------------------------------- */
+/* ---- Attention ------------------------------------------------------------------------------- */
 
 static float exp_one(float x) {
     float out[LANES];
@@ -201,8 +198,7 @@ static void softmax_merge(cpu_softmax *state, float *acc, const cpu_softmax *par
     state->max = max;
 }
 
-/* ---- The table
- * -------------------------------------------------------------------------------------- */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 #define PASTE2(a, b)  a##b
 #define PASTE(a, b)   PASTE2(a, b)

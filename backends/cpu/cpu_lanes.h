@@ -177,8 +177,7 @@ static inline lanes lanes_scale(lanes a, lanes n) {
 
 #endif
 
-/* ---- The same for every form
- * ------------------------------------------------------------------------ */
+/* ---- The same for every form ----------------------------------------------------------------- */
 
 /** The first n lanes from memory, zeros behind them. */
 static inline lanes lanes_load_part(const float *p, int64_t n) {

@@ -37,8 +37,7 @@ static fm_status run_tokens(fm_device_state *s, const void *args, int64_t n_toke
     return FM_OK;
 }
 
-/* ---- Matrix products
- * ------------------------------------------------------------------------------- */
+/* ---- Matrix products ------------------------------------------------------------------------- */
 
 enum {
     ROWS_PER_TASK = 64,          /* weight rows of one task */
@@ -201,8 +200,7 @@ fm_status cpu_matmul_experts(fm_device_state *s, const fm_matmul_experts *a) {
     return FM_OK;
 }
 
-/* ---- Rows
- * ------------------------------------------------------------------------------------------- */
+/* ---- Rows ------------------------------------------------------------------------------------ */
 
 static void row_widen(const void *row, fm_dtype dtype, int64_t n, float *y) {
     const uint16_t *half = row;
@@ -280,8 +278,7 @@ fm_status cpu_gather_rows(fm_device_state *s, const fm_gather_rows *a) {
     return run_tokens(s, a, a->y.size[0], gather_rows_task);
 }
 
-/* ---- Positions and cache
- * ----------------------------------------------------------------------------- */
+/* ---- Positions and cache --------------------------------------------------------------------- */
 
 /** Rotates one head. `table` is [R/2, 2] of the token's position. Works in place. */
 static void rope_head(const float *x, const float *table, int64_t n_pairs, fm_rope_pairing pairing,

@@ -38,8 +38,7 @@ uint64_t cpu_weight_size(const fm_device_state *s, const fm_weight_source *sourc
     return size;
 }
 
-/* ---- Conversion
- * ---------------------------------------------------------------------------------- */
+/* ---- Conversion ------------------------------------------------------------------------------ */
 
 /** One element at any alignment. */
 static float element_get(const uint8_t *at, fm_dtype dtype) {
@@ -98,8 +97,7 @@ static fm_status place_parts(cpu_weight *w, const fm_weight_source *source, fm_d
     return FM_OK;
 }
 
-/* ---- Making and freeing
- * ---------------------------------------------------------------------------- */
+/* ---- Making and freeing ---------------------------------------------------------------------- */
 
 void cpu_weight_free(fm_device_state *s, fm_weight *base) {
     (void)s;

@@ -11,8 +11,7 @@ struct json_doc {
     cJSON *root;
 };
 
-/* ---- Documents
- * ----------------------------------------------------------------------------------- */
+/* ---- Documents ------------------------------------------------------------------------------- */
 
 fm_status json_parse(const char *name, const char *text, size_t length, json_limits limits,
                      json_doc **out, fm_error *err) {
@@ -48,8 +47,7 @@ const json *json_root(const json_doc *doc) {
     return doc->root;
 }
 
-/* ---- Kinds
- * --------------------------------------------------------------------------------------- */
+/* ---- Kinds ----------------------------------------------------------------------------------- */
 
 bool json_is_object(const json *node) {
     return cJSON_IsObject(node);
@@ -75,8 +73,7 @@ bool json_is_null(const json *node) {
     return cJSON_IsNull(node);
 }
 
-/* ---- Members and elements
- * ------------------------------------------------------------------------ */
+/* ---- Members and elements -------------------------------------------------------------------- */
 
 const json *json_find(const json *node, const char *key) {
     return json_is_object(node) ? cJSON_GetObjectItemCaseSensitive(node, key) : NULL;
@@ -100,8 +97,7 @@ size_t json_count(const json *node) {
     return count;
 }
 
-/* ---- Values
- * -------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 const char *json_string(const json *node) {
     return json_is_string(node) ? node->valuestring : NULL;

@@ -29,8 +29,7 @@ struct safetensors {
     uint64_t file_bytes;
 };
 
-/* ---- The set
- * ------------------------------------------------------------------------------------- */
+/* ---- The set --------------------------------------------------------------------------------- */
 
 static safetensors *safetensors_new(void) {
     safetensors *s = calloc(1, sizeof *s);
@@ -57,9 +56,10 @@ static int safetensors_compare(const void *left, const void *right) {
 
 /* Brings the list into its final order; a name that two files have stands beside itself then. */
 static fm_status safetensors_sort(safetensors *s, const char *name, fm_error *err) {
-    const st_item *items = s->list.items;
-    if (s->list.count < 2) return FM_OK;
-    qsort(s->list.items, s->list.count, sizeof *items, safetensors_compare);
+    st_item *items = s->list.items;
+    if (s->list.count == 0) return FM_OK;
+    qsort(items, s->list.count, sizeof *items, safetensors_compare);
+    for (size_t i = 0; i < s->list.count; i++) items[i].tensor.index = i;
     for (size_t i = 1; i < s->list.count; i++) {
         const char *tensor = items[i].tensor.name;
         if (strcmp(tensor, items[i - 1].tensor.name) == 0)
@@ -92,8 +92,7 @@ uint64_t safetensors_file_bytes(const safetensors *s) {
     return s->file_bytes;
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 /* Makes room for the maps of all files of the checkpoint. */
 static fm_status safetensors_reserve(safetensors *s, size_t n_files, fm_error *err) {
@@ -117,8 +116,7 @@ static fm_status safetensors_add_single(safetensors *s, const char *path, fm_err
     return safetensors_sort(s, path, err);
 }
 
-/* ---- Shards
- * -------------------------------------------------------------------------------------- */
+/* ---- Shards ---------------------------------------------------------------------------------- */
 
 /* The index names its shards; a name that could lead out of the directory is refused. */
 static fm_status shard_check_name(const char *index_path, const json *entry, fm_error *err) {
@@ -217,8 +215,7 @@ static fm_status safetensors_add_shards(safetensors *s, const char *dir, const c
     return status;
 }
 
-/* ---- Opening
- * ------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static fm_status safetensors_add_dir(safetensors *s, const char *dir, fm_error *err) {
     char path[PATH_SIZE];

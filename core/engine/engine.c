@@ -39,8 +39,7 @@ struct fm_engine {
     running r;
 };
 
-/* ---- Making and freeing
- * -------------------------------------------------------------------------------- */
+/* ---- Making and freeing ---------------------------------------------------------------------- */
 
 static fm_status make(fm_engine *e, fm_error *err) {
     fm_model *m = e->model;
@@ -86,8 +85,7 @@ void fm_engine_free(fm_engine *e) {
     free(e);
 }
 
-/* ---- Steps
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 /** A failed pass in words. */
 static fm_status explain(const fm_engine *e, fm_status status, fm_error *err) {
@@ -126,8 +124,7 @@ static fm_status check_ids(const fm_engine *e, const int32_t *ids, size_t n_ids,
     return FM_OK;
 }
 
-/* ---- Requests
- * ------------------------------------------------------------------------------------------- */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 static fm_status copy_end_ids(fm_engine *e, const fm_request *request, fm_error *err) {
     const config *c = &e->model->checkpoint->config;
@@ -234,8 +231,7 @@ fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err) {
     return status;
 }
 
-/* ---- Logits
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Logits ---------------------------------------------------------------------------------- */
 
 /** Delivers the logits of all `n` tokens of the step that just ran. */
 static fm_status deliver_logits(fm_engine *e, int32_t n, fm_logits_fn sink, void *user,

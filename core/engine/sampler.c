@@ -32,8 +32,7 @@ fm_status sampler_check(const fm_sampling *p, fm_error *err) {
     return FM_OK;
 }
 
-/* ---- Random numbers
- * ----------------------------------------------------------------------------------- */
+/* ---- Random numbers -------------------------------------------------------------------------- */
 
 /** One round of SplitMix64's finalizer (Steele, Lea and Flood, 2014). */
 static uint64_t mix(uint64_t x) {
@@ -47,8 +46,7 @@ float sampler_uniform(uint64_t seed, uint64_t counter) {
     return (float)(bits >> 40) * 0x1p-24f;
 }
 
-/* ---- Candidates
- * ---------------------------------------------------------------------------------------- */
+/* ---- Candidates ------------------------------------------------------------------------------ */
 
 /** Larger logits first, among equals the lower id. */
 static int better_first(const void *a, const void *b) {

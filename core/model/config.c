@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- Reading keys
- * --------------------------------------------------------------------------------- A reader stops
- * at the first fault: later reads return their fallback and the status stays. */
+/* ---- Reading keys ---------------------------------------------------------------------------- */
+
+/* A reader stops at the first fault: later reads return their fallback and the status stays. */
 
 typedef struct reader {
     const json *at; /* the object that is read */
@@ -80,8 +80,7 @@ static void require(reader *r, bool holds, const char *what) {
         r->status = error_set(r->err, FM_ERR_FORMAT, "%s: %s", r->in, what);
 }
 
-/* ---- Rotary embedding
- * ------------------------------------------------------------------------------- */
+/* ---- Rotary embedding ------------------------------------------------------------------------ */
 
 /** The scaling object: rope_parameters of newer files, or rope_scaling; NULL when there is none. */
 static const json *rope_object(const json *root) {
@@ -169,8 +168,7 @@ static double mla_scale_factor(const json *root, const rope_params *p) {
     return magnitude * magnitude;
 }
 
-/* ---- What all models have
- * ----------------------------------------------------------------------------- */
+/* ---- What all models have -------------------------------------------------------------------- */
 
 enum { MAX_WIDTH = 1 << 20, MAX_HEADS = 1 << 12, MAX_HEAD_DIM = 1024 };
 
@@ -207,8 +205,7 @@ static void read_end_ids(reader *r, config *c) {
     }
 }
 
-/* ---- Architectures
- * ------------------------------------------------------------------------------------ */
+/* ---- Architectures --------------------------------------------------------------------------- */
 
 static void read_llama(reader *r, config *c) {
     c->attention = CONFIG_ATTENTION_GQA;
@@ -307,8 +304,7 @@ fm_status config_parse_generation(const json *root, config *c, fm_error *err) {
     return r.status;
 }
 
-/* ---- Questions
- * ---------------------------------------------------------------------------------------- */
+/* ---- Questions ------------------------------------------------------------------------------- */
 
 config_ffn config_layer_ffn(const config *c, int32_t layer) {
     bool moe = layer >= c->first_k_dense_replace && layer % c->moe_layer_freq == 0;

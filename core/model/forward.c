@@ -44,8 +44,7 @@ static fm_status attend(const forward *f, fm_device *dev, fm_tensor q, const cac
                                        .y = y});
 }
 
-/* ---- Attention
- * -------------------------------------------------------------------------------------- */
+/* ---- Attention ------------------------------------------------------------------------------- */
 
 /** Grouped-query attention: x [T, C] to o [T, H*D]. */
 static fm_status attention_gqa(const forward *f, const model_layer *l, const cache_layer *cache,
@@ -105,8 +104,7 @@ static fm_status attention_mla(const forward *f, const model_layer *l, const cac
         &(fm_matmul_heads){.x = u, .w = l->v_b, .y = tensor_split(o, c->n_heads, c->v_head_dim)});
 }
 
-/* ---- Feed-forward
- * ------------------------------------------------------------------------------------- */
+/* ---- Feed-forward ---------------------------------------------------------------------------- */
 
 /** h += down(silu(gate x) * up x): a dense layer, or the shared experts. */
 static fm_status ffn_gated(const forward *f, const model_layer *l, fm_tensor x, fm_tensor h) {
@@ -168,8 +166,7 @@ static fm_status ffn_experts(const forward *f, const model_layer *l, fm_tensor x
                                                     .accumulate = true});
 }
 
-/* ---- The pass
- * ----------------------------------------------------------------------------------------- */
+/* ---- The pass -------------------------------------------------------------------------------- */
 
 /** h += attention(norm(h)); h += ffn(norm(h)). */
 static fm_status layer(const forward *f, int32_t i) {

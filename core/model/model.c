@@ -14,8 +14,7 @@ enum {
     MAX_THREADS = 256
 };
 
-/* ---- What was asked for
- * --------------------------------------------------------------------------------- */
+/* ---- What was asked for ---------------------------------------------------------------------- */
 
 typedef struct dtype_choice {
     const char *name;
@@ -70,8 +69,7 @@ static fm_status choose_limits(const fm_model_params *p, fm_model *m, fm_device_
     return FM_OK;
 }
 
-/* ---- Opening
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static fm_status open_device(const fm_model_params *p, fm_model *m, fm_error *err) {
     fm_device_params params = {0};

@@ -37,8 +37,7 @@ typedef struct loader {
     fm_error *err;
 } loader;
 
-/* ---- Finding tensors
- * ---------------------------------------------------------------------------------- */
+/* ---- Finding tensors ------------------------------------------------------------------------- */
 
 static void tensor_name(const loader *l, const char *suffix, char *name) {
     if (l->layer < 0)
@@ -65,15 +64,14 @@ static fm_status find(loader *l, const char *suffix, int64_t rows, int64_t cols,
         return error_set(l->err, FM_ERR_UNSUPPORTED,
                          "tensor %s is %s: only F32, BF16 and F16 are supported", name,
                          fm_dtype_name(t->dtype));
-    if (l->used) l->used[t - safetensors_at(l->files, 0)] = true;
+    if (l->used) l->used[t->index] = true;
     uint64_t count = (uint64_t)rows * (uint64_t)(cols > 0 ? cols : 1);
     l->out->n_params += count;
     l->out->n_params_active += count * l->n_active / l->n_choices;
     return FM_OK;
 }
 
-/* ---- Weights
- * ------------------------------------------------------------------------------------------ */
+/* ---- Weights --------------------------------------------------------------------------------- */
 
 /** Loads a source whose parts were found; `keep` leaves it in its own format. */
 static fm_status load_source(loader *l, const fm_weight_source *source, bool keep,
@@ -143,8 +141,7 @@ static fm_status load_experts(loader *l, const char *const *names, int32_t n_par
     return status;
 }
 
-/* ---- Vectors
- * ------------------------------------------------------------------------------------------ */
+/* ---- Vectors --------------------------------------------------------------------------------- */
 
 static float vector_get(const st_tensor *t, int64_t i) {
     const uint8_t *at = (const uint8_t *)t->data + (size_t)i * fm_dtype_size(t->dtype);
@@ -206,8 +203,7 @@ static fm_status load_router_bias(loader *l, model_layer *layer) {
     return FM_OK;
 }
 
-/* ---- Layers
- * ------------------------------------------------------------------------------------------- */
+/* ---- Layers ---------------------------------------------------------------------------------- */
 
 static fm_status load_gqa(loader *l, model_layer *layer) {
     const config *c = l->c;
@@ -331,8 +327,7 @@ static fm_status load_ends(loader *l) {
     return load_one(l, "lm_head.weight", c->vocab_size, c->hidden_size, &w->head);
 }
 
-/* ---- All of it
- * ------------------------------------------------------------------------------------------ */
+/* ---- All of it ------------------------------------------------------------------------------- */
 
 static fm_status make_owned(const config *c, model_weights *out, fm_error *err) {
     size_t n = ((size_t)c->n_layers + 1) * OWNED_PER_LAYER;

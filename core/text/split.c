@@ -80,7 +80,7 @@ static size_t match_space_newline(span s, size_t pos) {
     return matched;
 }
 
-/* ---- deepseek-v3 ------------------------------------------------------------------------------
+/* ---- deepseek-v3 --------------------------------------------------------------------------------
  * Segments: up to three numbers; a run of Han and kana; a run of anything else. */
 
 static bool is_han_or_kana(uint32_t code) {
@@ -129,7 +129,7 @@ static size_t deepseek_v3_match(span s, size_t pos) {
     return end > pos ? end : match_space(s, pos);
 }
 
-/* ---- smollm -----------------------------------------------------------------------------------
+/* ---- smollm -------------------------------------------------------------------------------------
  * Segments: one digit; a run of anything else. */
 
 static size_t smollm_segment(span s, size_t pos) {

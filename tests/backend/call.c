@@ -113,10 +113,10 @@ const char *call_name(op_kind op) {
     return names[op];
 }
 
-/* clang-format off: one line for each operand, in the order of the structs */
-#define REQUIRED(op, field)                                                                        \
+/* clang-format off */
+#define REQUIRED(op, field) \
     { #field, offsetof(fm_##op, field), false }
-#define OPTIONAL(op, field)                                                                        \
+#define OPTIONAL(op, field) \
     { #field, offsetof(fm_##op, field), true }
 
 static const call_operand operands[OP_COUNT][CALL_MAX_OPERANDS + 1] = {
