@@ -70,6 +70,8 @@ def find_faults(entry):
     limits = {"bytes": MAX_BYTES, "entropy": MAX_ENTROPY, "noise": MAX_NOISE}
     faults += [f"{key} is {entry[key]}, allowed is {limit}"
                for key, limit in limits.items() if entry[key] > limit]
+    faults += [f"{name} has no clear continuation"
+               for name, margin in entry["margins"].items() if margin < prompts.GREEDY_MARGIN]
     return faults
 
 

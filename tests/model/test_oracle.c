@@ -1,0 +1,209 @@
+/*
+ * test_oracle.c - rung 5 of the ladder: every checkpoint of tests/data/oracle against the reference
+ * implementation, and against itself in every way of cutting the work.
+ */
+#include <dirent.h>
+#include <math.h>
+
+#include "oracle.h"
+#include "run.h"
+
+enum { MAX_CHECKPOINTS = 64 };
+
+static const double TOLERANCE = 1e-4; /* of the logit range */
+
+static char checkpoints[MAX_CHECKPOINTS][512];
+static int n_checkpoints;
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+/** Lists the directories that hold a cases.txt. */
+static void list_checkpoints(void) {
+    DIR *d = opendir(TEST_DATA "/oracle");
+    if (!d) return;
+    for (struct dirent *entry; (entry = readdir(d)) && n_checkpoints < MAX_CHECKPOINTS;) {
+        char path[1024];
+        snprintf(path, sizeof path, TEST_DATA "/oracle/%s/cases.txt", entry->d_name);
+        FILE *f = fopen(path, "r");
+        if (!f) continue;
+        fclose(f);
+        snprintf(checkpoints[n_checkpoints++], sizeof *checkpoints, TEST_DATA "/oracle/%.200s",
+                 entry->d_name);
+    }
+    closedir(d);
+    qsort(checkpoints, (size_t)n_checkpoints, sizeof *checkpoints, compare_names);
+}
+
+static const char *name_of(const char *dir) {
+    return strrchr(dir, '/') + 1;
+}
+
+/** Largest difference over the stored rows, as a share of the case's range. */
+static double worst_difference(const oracle_case *c, const float *logits, int32_t vocab) {
+    double worst = 0.0;
+    for (int32_t r = 0; r < c->n_rows; r++)
+        for (int32_t v = 0; v < vocab; v++) {
+            double ours = logits[(size_t)c->rows[r] * (size_t)vocab + (size_t)v];
+            double theirs = c->logits[(size_t)r * (size_t)vocab + (size_t)v];
+            double difference = fabs(ours - theirs) / c->range;
+            if (!(difference <= worst)) worst = difference; /* a NaN stays */
+        }
+    return worst;
+}
+
+static void oracle_f32_logits_agree(void **state) {
+    (void)state;
+    assert_true(n_checkpoints >= 20);
+    for (int i = 0; i < n_checkpoints; i++) {
+        oracle o;
+        double worst = 0.0;
+        assert_true(oracle_read(checkpoints[i], &o));
+        run r = run_open(checkpoints[i], &(fm_model_params){.dtype = "f32", .cache_dtype = "f32"});
+        assert_int_equal(fm_model_vocab_size(r.model), o.vocab);
+        for (int32_t k = 0; k < o.n_cases; k++) {
+            float *logits = run_logits(&r, o.cases[k].ids, o.cases[k].n_ids);
+            double difference = worst_difference(&o.cases[k], logits, o.vocab);
+            if (!(difference <= worst)) worst = difference;
+            free(logits);
+        }
+        print_message("%-20s worst difference %.1e of the range\n", name_of(checkpoints[i]), worst);
+        assert_true(worst <= TOLERANCE);
+        run_close(&r);
+        oracle_free(&o);
+    }
+}
+
+static void oracle_greedy_continuations_are_the_references(void **state) {
+    (void)state;
+    for (int i = 0; i < n_checkpoints; i++) {
+        oracle o;
+        assert_true(oracle_read(checkpoints[i], &o));
+        run r = run_open(
+            checkpoints[i],
+            &(fm_model_params){.dtype = "f32", .cache_dtype = "f32", .max_step_tokens = 50});
+        for (int32_t k = 0; k < o.n_cases; k++) {
+            const oracle_case *c = &o.cases[k];
+            run_answer answer = run_generate(&r, c->ids, c->n_ids, c->n_greedy, (fm_sampling){0});
+            assert_int_equal(answer.n, c->n_greedy);
+            assert_int_equal(answer.end.finish, FM_FINISH_LENGTH);
+            assert_memory_equal(answer.ids, c->greedy, (size_t)c->n_greedy * sizeof *c->greedy);
+        }
+        run_close(&r);
+        oracle_free(&o);
+    }
+}
+
+/** The longest prompt of a checkpoint. */
+static const oracle_case *longest(const oracle *o) {
+    const oracle_case *best = &o->cases[0];
+    for (int32_t k = 1; k < o->n_cases; k++)
+        if (o->cases[k].n_ids > best->n_ids) best = &o->cases[k];
+    return best;
+}
+
+/** One way of running a prompt that must give the same bits as any other. */
+static const struct way {
+    int32_t chunk, threads;
+    const char *isa;
+} ways[] = {
+    {1, 1, NULL},  {7, 1, NULL},   {64, 1, NULL},     {1, 2, NULL},    {7, 2, NULL},
+    {64, 2, NULL}, {512, 2, NULL}, {64, 1, "scalar"}, {64, 2, "avx2"},
+};
+
+static void same_bits_in_every_way(const char *dir, const char *dtype) {
+    oracle o;
+    assert_true(oracle_read(dir, &o));
+    const oracle_case *c = longest(&o);
+    fm_model_params params = {.dtype = dtype, .max_step_tokens = 512, .n_threads = 1};
+    run whole = run_open(dir, &params);
+    float *expected = run_logits(&whole, c->ids, c->n_ids);
+    for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+        params.max_step_tokens = ways[w].chunk;
+        params.n_threads = ways[w].threads;
+        params.isa = ways[w].isa;
+        fm_model *probe;
+        if (fm_model_open(dir, &params, &probe, NULL) == FM_ERR_UNSUPPORTED && ways[w].isa)
+            continue;
+        fm_model_close(probe);
+        run r = run_open(dir, &params);
+        float *logits = run_logits(&r, c->ids, c->n_ids);
+        size_t size = (size_t)c->n_ids * (size_t)o.vocab * sizeof *logits;
+        if (memcmp(expected, logits, size) != 0)
+            fail_msg("%s: chunk %d, %d threads, %s differs", dir, ways[w].chunk, ways[w].threads,
+                     ways[w].isa ? ways[w].isa : "best");
+        free(logits);
+        run_close(&r);
+    }
+    free(expected);
+    run_close(&whole);
+    oracle_free(&o);
+}
+
+static void oracle_chunks_threads_and_instructions_give_the_same_bits(void **state) {
+    (void)state;
+    for (int i = 0; i < n_checkpoints; i++) same_bits_in_every_way(checkpoints[i], "f32");
+}
+
+static void oracle_bf16_gives_the_same_bits_in_every_way(void **state) {
+    (void)state;
+    for (int i = 0; i < n_checkpoints; i++) same_bits_in_every_way(checkpoints[i], "bf16");
+}
+
+static double cosine(const float *a, const float *b, size_t n) {
+    double ab = 0.0, aa = 0.0, bb = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        ab += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    return ab / sqrt(aa * bb);
+}
+
+/** Weights in BF16 or F16 with the cache that goes with them, against float32 on the same values.
+ */
+static void oracle_half_weights_stay_close_to_f32(void **state) {
+    (void)state;
+    int n = 0;
+    for (int i = 0; i < n_checkpoints; i++) {
+        oracle o;
+        assert_true(oracle_read(checkpoints[i], &o));
+        run r = run_open(checkpoints[i], NULL);
+        if (strstr(fm_model_summary(r.model), "weights F32")) {
+            run_close(&r);
+            oracle_free(&o);
+            continue;
+        }
+        assert_non_null(strstr(fm_model_summary(r.model), "cache BF16"));
+        double worst = 1.0;
+        for (int32_t k = 0; k < o.n_cases; k++) {
+            const oracle_case *c = &o.cases[k];
+            float *logits = run_logits(&r, c->ids, c->n_ids);
+            for (int32_t row = 0; row < c->n_rows; row++) {
+                double similar = cosine(logits + (size_t)c->rows[row] * (size_t)o.vocab,
+                                        c->logits + (size_t)row * (size_t)o.vocab, (size_t)o.vocab);
+                if (!(similar >= worst)) worst = similar;
+            }
+            free(logits);
+        }
+        print_message("%-20s worst cosine of a row %.6f\n", name_of(checkpoints[i]), worst);
+        assert_true(worst >= 0.999);
+        n++;
+        run_close(&r);
+        oracle_free(&o);
+    }
+    assert_true(n >= 4);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(oracle_f32_logits_agree),
+        cmocka_unit_test(oracle_greedy_continuations_are_the_references),
+        cmocka_unit_test(oracle_chunks_threads_and_instructions_give_the_same_bits),
+        cmocka_unit_test(oracle_bf16_gives_the_same_bits_in_every_way),
+        cmocka_unit_test(oracle_half_weights_stay_close_to_f32),
+    };
+    list_checkpoints();
+    return cmocka_run_group_tests_name("test_oracle", tests, NULL, NULL);
+}

@@ -1,0 +1,96 @@
+/*
+ * test_real.c - rung 10 of the ladder: SmolLM2-135M, where `./dev model smollm2` has put it,
+ * against what
+ * `./dev oracle` recorded from the reference implementation.
+ */
+#include <math.h>
+
+#include "oracle.h"
+#include "run.h"
+
+static char model_dir[2048], oracle_dir[2048];
+
+/** Skips with the reason when `name` is not in `dir`. */
+static void need(const char *dir, const char *name, const char *command) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        print_message("skip: %s is not there; make it with %s\n", path, command);
+        skip();
+    }
+    fclose(f);
+}
+
+static void need_model(void) {
+    need(model_dir, "model.safetensors", "./dev model smollm2");
+}
+
+static void real_model_says_paris(void **state) {
+    (void)state;
+    need_model();
+    const int32_t prompt[] = {504, 3575, 282, 4649, 314}; /* The capital of France is */
+    const char *formats[] = {"auto", "f32"};
+    for (int i = 0; i < 2; i++) {
+        run r = run_open(model_dir, &(fm_model_params){.dtype = formats[i], .max_context = 64});
+        run_answer answer = run_generate(&r, prompt, 5, 2, (fm_sampling){0});
+        assert_int_equal(answer.ids[0], 7042); /* " Paris" */
+        assert_int_equal(answer.ids[1], 30);   /* "." */
+        run_close(&r);
+    }
+}
+
+static void real_model_f32_logits_are_the_references(void **state) {
+    (void)state;
+    need_model();
+    need(oracle_dir, "cases.txt", "./dev oracle");
+    oracle o;
+    assert_true(oracle_read(oracle_dir, &o));
+    assert_true(o.n_cases >= 3);
+    run r = run_open(model_dir, &(fm_model_params){.dtype = "f32"});
+    for (int32_t k = 0; k < o.n_cases; k++) {
+        const oracle_case *c = &o.cases[k];
+        double worst = 0.0;
+        float *logits = run_logits(&r, c->ids, c->n_ids);
+        for (size_t row = 0; row < (size_t)c->n_rows; row++)
+            for (size_t v = 0; v < (size_t)o.vocab; v++) {
+                size_t at = (size_t)c->rows[row] * (size_t)o.vocab + v;
+                double difference =
+                    fabs((double)logits[at] - (double)c->logits[row * (size_t)o.vocab + v]);
+                if (!(difference / c->range <= worst)) worst = difference / c->range;
+            }
+        print_message("%-10s %3d tokens: worst difference %.1e of the range\n", c->name, c->n_ids,
+                      worst);
+        assert_true(worst <= 1e-4);
+        run_answer answer = run_generate(&r, c->ids, c->n_ids, c->n_greedy, (fm_sampling){0});
+        assert_int_equal(answer.n, c->n_greedy);
+        assert_memory_equal(answer.ids, c->greedy, (size_t)c->n_greedy * sizeof *c->greedy);
+        free(logits);
+    }
+    run_close(&r);
+    oracle_free(&o);
+}
+
+/** The cache folder as ./dev chooses it. */
+static void find_cache(void) {
+    const char *cache = getenv("FATHOM_CACHE"), *xdg = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    char root[1024];
+    if (cache)
+        snprintf(root, sizeof root, "%s", cache);
+    else if (xdg)
+        snprintf(root, sizeof root, "%s/fathom", xdg);
+    else
+        snprintf(root, sizeof root, "%s/.cache/fathom", home ? home : "");
+    snprintf(model_dir, sizeof model_dir, "%s/models/smollm2", root);
+    snprintf(oracle_dir, sizeof oracle_dir, "%s/oracle/smollm2", root);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(real_model_says_paris),
+        cmocka_unit_test(real_model_f32_logits_are_the_references),
+    };
+    find_cache();
+    return cmocka_run_group_tests_name("test_real", tests, NULL, NULL);
+}
