@@ -132,16 +132,30 @@ static bool can_move_rows(const op_shape *shape) {
     return shape->flags == 0 && d->operands[d->n_operands - 1].by_token;
 }
 
-static void visit_chunks(void *state, const op_shape *shape) {
+/** The visits of one operation's rows. */
+typedef struct chunk_visit {
+    void **state;
+    int32_t n_shapes;
+} chunk_visit;
+
+static void visit_chunks(void *user, const op_shape *shape) {
+    chunk_visit *visit = user;
     if (shape->T != 130) return;
-    each_column(state, shape, check_chunks);
-    if (can_move_rows(shape)) each_column(state, shape, check_other_rows);
+    each_column(visit->state, shape, check_chunks);
+    if (can_move_rows(shape)) each_column(visit->state, shape, check_other_rows);
+    visit->n_shapes++;
+}
+
+static void run_chunks(void **state, op_kind op) {
+    chunk_visit visit = {.state = state};
+    for (size_t i = 0; i < n_op_rows; i++)
+        if (op_rows[i].op == op) row_expand(&op_rows[i], visit_chunks, &visit);
+    if (visit.n_shapes == 0) fail_msg("%s has no row with T = 130", op_entries[op].name);
 }
 
 #define CHUNK_TEST(name)                                                                           \
     static void numerics_##name##_of_a_token_ignores_the_step(void **state) {                      \
-        for (size_t i = 0; i < n_op_rows; i++)                                                     \
-            if (op_rows[i].op == OP_##name) row_expand(&op_rows[i], visit_chunks, state);          \
+        run_chunks(state, OP_##name);                                                              \
     }
 FM_OP_LIST(CHUNK_TEST)
 
