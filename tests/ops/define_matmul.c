@@ -108,9 +108,9 @@ static void matmul_experts_reference(const op_args *args, double *expected) {
 const op_definition define_matmul_experts = {
     .build = matmul_experts_build,
     .reference = matmul_experts_reference,
-    .operands = {{offsetof(fm_matmul_experts, x), false},
+    .operands = {{offsetof(fm_matmul_experts, x), true},
                  {offsetof(fm_matmul_experts, offsets), false},
-                 {offsetof(fm_matmul_experts, y), false}},
+                 {offsetof(fm_matmul_experts, y), true}},
     .n_operands = 3,
     .weight = offsetof(fm_matmul_experts, w),
 };
