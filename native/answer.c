@@ -113,7 +113,14 @@ static int answer_step(answer *a) {
 }
 
 static double rate(int32_t tokens, double seconds) {
-    return seconds > 0 ? tokens / seconds : 0;
+    return seconds > 0 && tokens > 0 ? tokens / seconds : 0;
+}
+
+/* The first token comes out of the prompt's last step, so there is one decoding step less than
+ * tokens; an end token took a step too, though it is not counted. */
+static double decode_rate(const fm_event *end) {
+    int32_t n_steps = end->n_generated - (end->finish == FM_FINISH_STOP ? 0 : 1);
+    return rate(n_steps, end->decode_seconds);
 }
 
 static const char *finish_text(fm_finish finish) {
@@ -144,7 +151,7 @@ static int print_json(const answer *a) {
          cJSON_AddNumberToObject(object, "prompt_tokens", end->n_prompt) &&
          cJSON_AddNumberToObject(object, "generated_tokens", end->n_generated) &&
          json_out_rate(object, "prefill_tokens_per_s", rate(end->n_prompt, end->prefill_seconds)) &&
-         json_out_rate(object, "decode_tokens_per_s", rate(end->n_generated, end->decode_seconds));
+         json_out_rate(object, "decode_tokens_per_s", decode_rate(end));
     if (a->sampling.temperature > 0) ok = ok && json_out_count(object, "seed", a->sampling.seed);
     return json_out_print(object, ok);
 }
@@ -154,10 +161,10 @@ static void print_stats(const answer *a) {
     char seed[40] = "";
     if (a->sampling.temperature > 0)
         snprintf(seed, sizeof seed, ", seed %" PRIu64, a->sampling.seed);
-    terminal_note(
-        "prompt %" PRId32 " tokens at %.1f tokens/s, generated %" PRId32 " at %.1f tokens/s%s; %s",
-        end->n_prompt, rate(end->n_prompt, end->prefill_seconds), end->n_generated,
-        rate(end->n_generated, end->decode_seconds), seed, fm_model_summary(a->session->model));
+    terminal_note("prompt %" PRId32 " tokens at %.1f tokens/s, generated %" PRId32
+                  " at %.1f tokens/s%s; %s",
+                  end->n_prompt, rate(end->n_prompt, end->prefill_seconds), end->n_generated,
+                  decode_rate(end), seed, fm_model_summary(a->session->model));
 }
 
 /* The end of the text, or the JSON object; then the line of speeds. */

@@ -19,10 +19,11 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-# The sum of the counts in lines like "[  PASSED  ] 3 test(s)": one line per group of tests.
+# The sum of the counts in lines like "[  PASSED  ] 3 test(s)" and "[  SKIPPED ] group: 1 test(s)":
+# one for each group of tests.
 count() {
     cat "$work/out" "$work/err" |
-        sed -n "s/^\[ *$1 *\] \([0-9][0-9]*\) test(s).*/\1/p" |
+        sed -n "s/^\[ *$1 *\] \(.*: \)\{0,1\}\([0-9][0-9]*\) test(s).*/\2/p" |
         awk '{ n += $1 } END { print n + 0 }'
 }
 

@@ -161,39 +161,66 @@ static double cosine(const float *a, const float *b, size_t n) {
     return ab / sqrt(aa * bb);
 }
 
-/** Weights in BF16 or F16 with the cache that goes with them, against float32 on the same values.
- */
-static void oracle_half_weights_stay_close_to_f32(void **state) {
-    (void)state;
+/** Calls fn for every checkpoint whose weights are BF16 or F16. */
+static void for_each_half(const fm_model_params *params,
+                          void (*fn)(const char *name, run *r, const oracle *o)) {
     int n = 0;
     for (int i = 0; i < n_checkpoints; i++) {
         oracle o;
         assert_true(oracle_read(checkpoints[i], &o));
-        run r = run_open(checkpoints[i], NULL);
-        if (strstr(fm_model_summary(r.model), "weights F32")) {
-            run_close(&r);
-            oracle_free(&o);
-            continue;
+        run r = run_open(checkpoints[i], params);
+        if (!strstr(fm_model_summary(r.model), "weights F32")) {
+            fn(name_of(checkpoints[i]), &r, &o);
+            n++;
         }
-        assert_non_null(strstr(fm_model_summary(r.model), "cache BF16"));
-        double worst = 1.0;
-        for (int32_t k = 0; k < o.n_cases; k++) {
-            const oracle_case *c = &o.cases[k];
-            float *logits = run_logits(&r, c->ids, c->n_ids);
-            for (int32_t row = 0; row < c->n_rows; row++) {
-                double similar = cosine(logits + (size_t)c->rows[row] * (size_t)o.vocab,
-                                        c->logits + (size_t)row * (size_t)o.vocab, (size_t)o.vocab);
-                if (!(similar >= worst)) worst = similar;
-            }
-            free(logits);
-        }
-        print_message("%-20s worst cosine of a row %.6f\n", name_of(checkpoints[i]), worst);
-        assert_true(worst >= 0.999);
-        n++;
         run_close(&r);
         oracle_free(&o);
     }
     assert_true(n >= 4);
+}
+
+/** With an F32 cache nothing but the stored weights is rounded, and those are the reference's. */
+static void logits_agree(const char *name, run *r, const oracle *o) {
+    for (int32_t k = 0; k < o->n_cases; k++) {
+        float *logits = run_logits(r, o->cases[k].ids, o->cases[k].n_ids);
+        if (!(worst_difference(&o->cases[k], logits, o->vocab) <= TOLERANCE))
+            fail_msg("%s %s", name, o->cases[k].name);
+        free(logits);
+    }
+}
+
+static void oracle_half_weights_are_read_exactly(void **state) {
+    (void)state;
+    for_each_half(&(fm_model_params){.cache_dtype = "f32"}, logits_agree);
+}
+
+/** With its own BF16 cache every stored row stays close. One row of v3_experts128 (prompt300, row
+ * 299) is allowed to be further off: its 16th and 17th of 128 experts are so close that the rounded
+ * cache changes the choice. The reference with its cache rounded alike has the cosine 0.9779 there,
+ * as we have. */
+static void rows_stay_close(const char *name, run *r, const oracle *o) {
+    int n_far = 0;
+    double worst = 1.0;
+    assert_non_null(strstr(fm_model_summary(r->model), "cache BF16"));
+    for (int32_t k = 0; k < o->n_cases; k++) {
+        const oracle_case *c = &o->cases[k];
+        float *logits = run_logits(r, c->ids, c->n_ids);
+        for (int32_t row = 0; row < c->n_rows; row++) {
+            double similar = cosine(logits + (size_t)c->rows[row] * (size_t)o->vocab,
+                                    c->logits + (size_t)row * (size_t)o->vocab, (size_t)o->vocab);
+            if (!(similar >= worst)) worst = similar;
+            n_far += !(similar >= 0.999);
+        }
+        free(logits);
+    }
+    print_message("%-20s worst cosine of a row %.6f, %d below 0.999\n", name, worst, n_far);
+    assert_true(worst >= 0.97);
+    assert_true(n_far <= (strcmp(name, "v3_experts128") == 0 ? 1 : 0));
+}
+
+static void oracle_half_weights_with_bf16_cache_stay_close_to_f32(void **state) {
+    (void)state;
+    for_each_half(NULL, rows_stay_close);
 }
 
 int main(void) {
@@ -202,7 +229,8 @@ int main(void) {
         cmocka_unit_test(oracle_greedy_continuations_are_the_references),
         cmocka_unit_test(oracle_chunks_threads_and_instructions_give_the_same_bits),
         cmocka_unit_test(oracle_bf16_gives_the_same_bits_in_every_way),
-        cmocka_unit_test(oracle_half_weights_stay_close_to_f32),
+        cmocka_unit_test(oracle_half_weights_are_read_exactly),
+        cmocka_unit_test(oracle_half_weights_with_bf16_cache_stay_close_to_f32),
     };
     list_checkpoints();
     return cmocka_run_group_tests_name("test_oracle", tests, NULL, NULL);
