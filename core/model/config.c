@@ -89,9 +89,16 @@ static const json *rope_object(const json *root) {
     return is_given(node) ? node : NULL;
 }
 
+/** Reads the scaling object; keeps the status of `r`. */
+static reader rope_reader(const reader *r) {
+    return (reader){rope_object(r->at), "config.json: rope scaling", r->status, r->err};
+}
+
 static void read_rope_kind(reader *r, rope_params *p) {
     const json *node = json_find(r->at, "rope_type");
     if (!is_given(node)) node = json_find(r->at, "type");
+    require(r, is_given(node) || !is_given(json_find(r->at, "factor")),
+            "rope_type is missing beside factor");
     const char *name = is_given(node) ? json_string(node) : "default";
     static const struct {
         const char *name;
@@ -142,8 +149,10 @@ static void read_rope(reader *r, config *c) {
     p->base = read_number_or(r, "rope_theta", 1.0, 1e12, 10000.0);
     p->magnitude = 1.0;
     const json *object = rope_object(r->at);
+    require(r, !object || json_is_object(object),
+            "rope_scaling and rope_parameters must be objects or null");
     if (!object || r->status != FM_OK) return;
-    reader inner = {object, "config.json: rope scaling", FM_OK, r->err};
+    reader inner = rope_reader(r);
     p->base = read_number_or(&inner, "rope_theta", 1.0, 1e12, p->base);
     read_rope_kind(&inner, p);
     if (p->scaling != ROPE_SCALING_NONE) read_rope_factor(&inner, c, p);
@@ -161,10 +170,12 @@ static void read_rope(reader *r, config *c) {
 }
 
 /** mscale² of DeepSeek's softmax scale: 1 unless a scaled rope names mscale_all_dim. */
-static double mla_scale_factor(const json *root, const rope_params *p) {
-    if (p->scaling == ROPE_SCALING_NONE) return 1.0;
-    double all_dim = json_number(json_find(rope_object(root), "mscale_all_dim"), 0.0);
-    double magnitude = all_dim > 0 ? rope_yarn_magnitude(p->factor, all_dim) : 1.0;
+static double read_mla_scale(reader *r, const rope_params *p) {
+    reader inner = rope_reader(r);
+    double all_dim = read_number_or(&inner, "mscale_all_dim", 0, 100, 0);
+    r->status = inner.status;
+    if (p->scaling == ROPE_SCALING_NONE || !(all_dim > 0)) return 1.0;
+    double magnitude = rope_yarn_magnitude(p->factor, all_dim);
     return magnitude * magnitude;
 }
 
@@ -238,7 +249,7 @@ static void read_mla(reader *r, config *c) {
     c->rope.pairing = read_bool_or(r, "rope_interleave", true) ? FM_ROPE_PAIRING_INTERLEAVED
                                                                : FM_ROPE_PAIRING_HALF;
     read_rope(r, c);
-    c->softmax_scale = (float)(mla_scale_factor(r->at, &c->rope) / sqrt((double)c->head_dim));
+    c->softmax_scale = (float)(read_mla_scale(r, &c->rope) / sqrt((double)c->head_dim));
 }
 
 static void read_experts(reader *r, config *c) {
@@ -284,7 +295,8 @@ fm_status config_parse(const json *root, config *out, fm_error *err) {
     reader r = {root, "config.json", FM_OK, err};
     *out = (config){.moe_layer_freq = 1};
     const char *type = json_string(json_find(root, "model_type"));
-    if (!type) return error_set(err, FM_ERR_FORMAT, "config.json: model_type is missing");
+    if (!type)
+        return error_set(err, FM_ERR_FORMAT, "config.json: model_type is missing or not a string");
     for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++) {
         if (strcmp(type, architectures[i].model_type) != 0) continue;
         strcpy(out->model_type, architectures[i].model_type);
