@@ -74,6 +74,14 @@ static void expect_string(reader *r, const char *key, const char *expected) {
                           r->in, key, text ? text : "(not a string)", expected);
 }
 
+/** Refuses a number that is given and differs from the one value that is understood. */
+static void expect_number(reader *r, const char *key, double expected) {
+    const json *node = json_find(r->at, key);
+    if (!is_given(node) || r->status != FM_OK || json_number(node, NAN) == expected) return;
+    r->status = error_set(r->err, FM_ERR_UNSUPPORTED, "%s: %s is not supported unless it is %g",
+                          r->in, key, expected);
+}
+
 /** Refuses a combination of keys. */
 static void require(reader *r, bool holds, const char *what) {
     if (r->status == FM_OK && !holds)
@@ -223,6 +231,8 @@ static void read_llama(reader *r, config *c) {
     c->n_kv_heads = read_int_or(r, "num_key_value_heads", 1, MAX_HEADS, c->n_heads);
     require(r, c->n_kv_heads > 0 && c->n_heads % c->n_kv_heads == 0,
             "num_attention_heads must be a multiple of num_key_value_heads");
+    require(r, is_given(json_find(r->at, "head_dim")) || c->hidden_size % c->n_heads == 0,
+            "without head_dim, hidden_size must be a multiple of num_attention_heads");
     c->head_dim = read_int_or(r, "head_dim", 2, MAX_HEAD_DIM, c->hidden_size / c->n_heads);
     require(r, c->head_dim >= 2 && c->head_dim <= MAX_HEAD_DIM && c->head_dim % 2 == 0,
             "head_dim must be even, from 2 to 1024");
@@ -231,6 +241,10 @@ static void read_llama(reader *r, config *c) {
     c->rope.dim = c->head_dim;
     c->rope.pairing = FM_ROPE_PAIRING_HALF;
     read_rope(r, c);
+    reader inner = rope_reader(r);
+    expect_number(&inner, "partial_rotary_factor", 1.0);
+    r->status = inner.status;
+    expect_number(r, "partial_rotary_factor", 1.0);
     c->first_k_dense_replace = c->n_layers;
 }
 
