@@ -39,7 +39,7 @@ package_flags() {
 # Compiles one header alone. $1: the compiler and its flags; $2: the language; $3: the header.
 compile_header() {
     if ! printf '#include "%s"\n' "$3" |
-        $1 -x "$2" -Wall -Wextra -Werror -fsyntax-only -I. -Icore -Itests - 2>"$work/compiler"; then
+        $1 -x "$2" -Wall -Wextra -Werror -fsyntax-only -DTEST_DATA='""' -I. -Icore -Itests - 2>"$work/compiler"; then
         what=$(grep -m1 error "$work/compiler")
         echo "$3:1: does not compile alone as $2: $what"
     fi
