@@ -1,6 +1,6 @@
 /*
- * arena.h - memory with one owner: everything allocated from an arena lives until the arena is freed.
- * Not thread-safe; an arena belongs to one object and is used by the thread that builds it.
+ * arena.h - memory with one owner: everything allocated from an arena lives until the arena is
+ * freed. Not thread-safe; an arena belongs to one object and is used by the thread that builds it.
  */
 #ifndef FATHOM_BASE_ARENA_H
 #define FATHOM_BASE_ARENA_H

@@ -1,6 +1,6 @@
 /*
- * checked.h - arithmetic on sizes that come from files and requests. Each function returns false and
- * leaves *out alone when the result does not fit.
+ * checked.h - arithmetic on sizes that come from files and requests. Each function returns false
+ * and leaves *out alone when the result does not fit.
  */
 #ifndef FATHOM_BASE_CHECKED_H
 #define FATHOM_BASE_CHECKED_H

@@ -1,7 +1,7 @@
 /*
- * error.h - how a failure travels inside the core: a status as the return value, and one line of text
- * in the caller's fm_error. The function that finds the fault writes the text; those above return the
- * status unchanged.
+ * error.h - how a failure travels inside the core: a status as the return value, and one line of
+ * text in the caller's fm_error. The function that finds the fault writes the text; those above
+ * return the status unchanged.
  */
 #ifndef FATHOM_BASE_ERROR_H
 #define FATHOM_BASE_ERROR_H
@@ -15,11 +15,12 @@
 #endif
 
 /** Fills `err` (if not NULL) and returns `status`, so that `return error_set(err, …)` is the idiom.
- *  Newlines and control characters that came in through arguments are replaced by '?', a text that is
- *  too long is cut at a UTF-8 border. */
+ *  Newlines and control characters that came in through arguments are replaced by '?', a text that
+ *  is too long is cut at a UTF-8 border. */
 fm_status error_set(fm_error *err, fm_status status, const char *format, ...) FM_PRINTF(3, 4);
 
-/** Returns from the enclosing function when `expr` is not FM_OK. For functions that own nothing yet. */
+/** Returns from the enclosing function when `expr` is not FM_OK. For functions that own nothing
+ *  yet. */
 #define FM_TRY(expr)                                                                               \
     do {                                                                                           \
         fm_status fm_try_status = (expr);                                                          \

@@ -1,6 +1,6 @@
 /*
- * os.h - what the core asks of the operating system: files mapped into memory, whole files read, the
- * clock, the number of cores. Threads are in pool.h.
+ * os.h - what the core asks of the operating system: files mapped into memory, whole files read,
+ * the clock, the number of cores. Threads are in pool.h.
  */
 #ifndef FATHOM_BASE_OS_H
 #define FATHOM_BASE_OS_H
@@ -8,7 +8,7 @@
 #include "error.h"
 
 /** Says that a system call on `path` failed with errno `code`: "PATH: can not be ACTION: REASON",
- *  with FM_ERR_NOT_FOUND for an absent file, else FM_ERR_MEMORY or FM_ERR_IO. Returns that status. */
+ *  with FM_ERR_NOT_FOUND for an absent file, else FM_ERR_MEMORY or FM_ERR_IO. Returns it. */
 fm_status os_fail(const char *path, const char *action, int code, fm_error *err);
 
 /** A file mapped read-only. `data` is NULL when `size` is 0. */
@@ -21,8 +21,9 @@ typedef struct os_map {
 fm_status os_map_open(const char *path, os_map *out, fm_error *err);
 void os_map_close(os_map *map);
 
-/** Reads a regular file of at most `max_size` bytes into malloc'ed memory; one more NUL byte follows
- *  the contents and is not counted in *size. The caller frees *data. FM_ERR_NOT_FOUND when absent. */
+/** Reads a regular file of at most `max_size` bytes into malloc'ed memory; one more NUL byte
+ *  follows the contents and is not counted in *size. The caller frees *data. FM_ERR_NOT_FOUND when
+ *  absent. */
 fm_status os_file_read(const char *path, size_t max_size, char **data, size_t *size, fm_error *err);
 
 /** True when `path` names an existing regular file. */
@@ -32,7 +33,8 @@ bool os_file_exists(const char *path);
 bool os_dir_exists(const char *path);
 
 /** Joins with one '/': the result is written to `out`. Fails when it does not fit. */
-fm_status os_path_join(const char *dir, const char *name, char *out, size_t out_size, fm_error *err);
+fm_status os_path_join(const char *dir, const char *name, char *out, size_t out_size,
+                       fm_error *err);
 
 /** Seconds of a monotonic clock. */
 double os_seconds(void);

@@ -158,14 +158,16 @@ static int header_compare_places(const void *left, const void *right) {
     return (a_start > b_start) - (a_start < b_start);
 }
 
-/* Refuses tensors that share bytes. Empty ones share nothing, wherever they stand. */
-static fm_status header_check_overlap(const header_reader *r, const st_item *items, size_t count) {
-    const st_tensor **sorted = malloc((count > 0 ? count : 1) * sizeof *sorted);
+/* Refuses tensors, from the list's item `start` on, that share bytes. Empty ones share nothing,
+ * wherever they stand. */
+static fm_status header_check_overlap(const header_reader *r, const st_list *list, size_t start) {
+    if (list->count == start) return FM_OK;
+    const st_tensor **sorted = malloc((list->count - start) * sizeof *sorted);
     fm_status status = FM_OK;
     size_t n = 0;
     if (!sorted) return header_no_memory(r);
-    for (size_t i = 0; i < count; i++)
-        if (items[i].tensor.n_bytes > 0) sorted[n++] = &items[i].tensor;
+    for (size_t i = start; i < list->count; i++)
+        if (list->items[i].tensor.n_bytes > 0) sorted[n++] = &list->items[i].tensor;
     qsort(sorted, n, sizeof *sorted, header_compare_places);
     for (size_t i = 1; i < n && status == FM_OK; i++) {
         const st_tensor *before = sorted[i - 1];
@@ -215,7 +217,7 @@ fm_status st_header_read(const char *name, const void *bytes, size_t size, uint3
     const json_limits limits = {.max_bytes = SAFETENSORS_MAX_HEADER,
                                 .max_depth = SAFETENSORS_MAX_DEPTH};
     const char *text = (const char *)bytes + LENGTH_BYTES;
-    size_t length = 0, first = list->count;
+    size_t length = 0, start = list->count;
     json_doc *doc = NULL;
     FM_TRY(header_read_length(&r, bytes, size, &length));
     FM_TRY(json_parse(name, text, length, limits, &doc, err));
@@ -225,8 +227,7 @@ fm_status st_header_read(const char *name, const void *bytes, size_t size, uint3
     if (!json_is_object(json_root(doc)))
         status = error_set(err, FM_ERR_FORMAT, "%s: its header is no JSON object", name);
     if (status == FM_OK) status = header_read_all(&r, json_root(doc), file, names, list);
-    if (status == FM_OK)
-        status = header_check_overlap(&r, list->items + first, list->count - first);
+    if (status == FM_OK) status = header_check_overlap(&r, list, start);
     json_free(doc);
     return status;
 }
