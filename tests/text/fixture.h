@@ -1,9 +1,16 @@
 /*
  * fixture.h - what the suites of core/text share: tokenizers made from short descriptions, the
- * checked-in tokenizers, and a random stream. Needs cmocka and its headers included before.
+ * checked-in tokenizers, and a random stream. It brings cmocka with it.
  */
 #ifndef FATHOM_TESTS_TEXT_FIXTURE_H
 #define FATHOM_TESTS_TEXT_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,13 +85,11 @@ static inline fm_tokenizer *fixture_make(const fixture_json *part, const char *c
     return t;
 }
 
-/* One of tests/data/tokenizer. */
-static inline fm_tokenizer *fixture_open(const char *name) {
-    char path[1024];
+/* The tokenizer of a directory that has to be right. */
+static inline fm_tokenizer *fixture_open(const char *dir) {
     fm_tokenizer *t = NULL;
     fm_error err = {0};
-    snprintf(path, sizeof(path), "%s/tokenizer/%s", TEST_DATA, name);
-    if (fm_tokenizer_open(path, &t, &err) != FM_OK) fail_msg("%s", err.text);
+    if (fm_tokenizer_open(dir, &t, &err) != FM_OK) fail_msg("%s", err.text);
     return t;
 }
 

@@ -1,13 +1,4 @@
 /* test_bpe.c - byte pair encoding against the plainest way of doing it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <string.h>
-
 #include "text/fixture.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
@@ -115,8 +106,7 @@ static void bpe_piece_above_the_limit_is_refused(void **state) {
     arena_free(memory);
 }
 
-/* ---- Against the definition
- * ------------------------------------------------------------------------ */
+/* ---- Against the definition ------------------------------------------------------------------ */
 
 /* The definition: search all pairs for the lowest rank, merge, start again. */
 static size_t merge_by_definition(const bpe_merge *table, size_t n_merges, uint32_t *ids,

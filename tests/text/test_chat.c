@@ -1,12 +1,5 @@
 /* test_chat.c - conversations as prompts. Expected prompts are written out as the reference renders
  * them and encoded with their marks recognised, as the reference does it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "text/fixture.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
@@ -56,7 +49,7 @@ static void chat_deepseek_prompts_are_those_of_the_reference(void **state) {
          {{"user", "B"}, {"assistant", "x</think>y</think>\n\nC"}, {"user", "D"}},
          BOS USER "B" BOT "\n\nC" EOS USER "D" BOT "<think>\n"},
     };
-    fm_tokenizer *t = fixture_open("deepseek_v3");
+    fm_tokenizer *t = fixture_open(TEST_DATA "/tokenizer/deepseek_v3");
     check_cases(t, cases, N(cases));
     fm_tokenizer_close(t);
 }
@@ -71,13 +64,12 @@ static void chat_chatml_prompts_are_those_of_the_reference(void **state) {
          "<|im_start|>assistant\nYes?<|im_end|>\n<|im_start|>user\n42<|im_end|>\n"
          "<|im_start|>assistant\n"},
     };
-    fm_tokenizer *t = fixture_open("smollm");
+    fm_tokenizer *t = fixture_open(TEST_DATA "/tokenizer/smollm");
     check_cases(t, cases, N(cases));
     fm_tokenizer_close(t);
 }
 
-/* ---- Contents stay text
- * --------------------------------------------------------------------------- */
+/* ---- Contents stay text ---------------------------------------------------------------------- */
 
 static size_t count_id(const fm_tokens *tokens, int32_t id) {
     size_t n = 0;
@@ -108,7 +100,7 @@ static void chat_contents_can_not_produce_marks(void **state) {
         const char *mark;
         size_t n;
     } marks[] = {{BOS, 1}, {USER, 1}, {BOT, 2}, {EOS, 1}, {"<think>", 0}, {"</think>", 0}};
-    fm_tokenizer *t = fixture_open("deepseek_v3");
+    fm_tokenizer *t = fixture_open(TEST_DATA "/tokenizer/deepseek_v3");
     fm_tokens out = {0};
     assert_int_equal(fm_chat_encode(t, "deepseek-v3", messages, 3, &out, NULL), FM_OK);
     expect_bytes(t, &out, BOS EVIL USER EVIL BOT EVIL EOS BOT);
@@ -121,8 +113,7 @@ static void chat_contents_can_not_produce_marks(void **state) {
     fm_tokenizer_close(t);
 }
 
-/* ---- Which layout
- * ------------------------------------------------------------------------------------ */
+/* ---- Which layout ---------------------------------------------------------------------------- */
 
 #define ADDED(id, content) "{\"id\":" id ",\"content\":\"" content "\"}"
 
@@ -169,7 +160,7 @@ static void chat_bad_calls_are_refused(void **state) {
         {{"chatml", {{"user", "x"}, {"user", NULL}}, NULL}, FM_ERR_ARG, "message 2 has no content"},
         {{"deepseek-v3", {{"user", "x"}}, NULL}, FM_ERR_NOT_FOUND, "no token " BOS},
     };
-    fm_tokenizer *t = fixture_open("smollm");
+    fm_tokenizer *t = fixture_open(TEST_DATA "/tokenizer/smollm");
     for (size_t i = 0; i < N(cases); i++) {
         const chat_case *c = &cases[i].call;
         fm_tokens out = {0};

@@ -1,11 +1,4 @@
 /* test_decode.c - ids back into text, piece by piece. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "text/fixture.h"
 #include "text/utf8.h"
 
@@ -165,8 +158,7 @@ static void decode_needs_room_for_the_bound(void **state) {
     fm_tokenizer_close(t);
 }
 
-/* ---- Random cuts
- * ---------------------------------------------------------------------------------- */
+/* ---- Random cuts ----------------------------------------------------------------------------- */
 
 /* The whole text with each maximal invalid part replaced. */
 static void replace_invalid(const char *bytes, size_t length, text *out) {
@@ -197,10 +189,11 @@ static size_t random_bytes(uint64_t *random, char *out, size_t max) {
 /* Encoding a text in two halves gives other tokens than encoding it whole, but the same text. */
 static void decode_gives_the_text_back_however_it_is_cut(void **state) {
     (void)state;
-    static const char *const names[] = {"deepseek_v3", "smollm"};
+    static const char *const dirs[] = {TEST_DATA "/tokenizer/deepseek_v3",
+                                       TEST_DATA "/tokenizer/smollm"};
     uint64_t random = 3;
-    for (size_t i = 0; i < N(names); i++) {
-        fm_tokenizer *t = fixture_open(names[i]);
+    for (size_t i = 0; i < N(dirs); i++) {
+        fm_tokenizer *t = fixture_open(dirs[i]);
         for (int round = 0; round < 5000; round++) {
             char bytes[128];
             const size_t length = random_bytes(&random, bytes, sizeof(bytes));
