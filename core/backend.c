@@ -166,7 +166,7 @@ static bool overlaps(const fm_tensor *a, const fm_tensor *b) {
 
 static bool check_apart(fm_device *dev, const char *name, const fm_tensor *y, const fm_tensor *x) {
     if (!x->buf || !overlaps(y, x)) return true;
-    return fault(dev, "y overlaps %s", name);
+    return fault(dev, "the output overlaps %s", name);
 }
 
 /** The output is the very same view as the input, or apart from it. */
@@ -203,13 +203,22 @@ void buf_free(fm_device *dev, fm_buf *buf) {
     if (buf) dev->backend->buf_free(dev->state, buf);
 }
 
+/** Whether the elements lie one after the other in the order of the indices. */
+static bool is_contiguous(const fm_tensor *t) {
+    int64_t expected = 1;
+    for (int32_t d = t->n_dims - 1; d >= 0; d--) {
+        if (t->size[d] > 1 && t->stride[d] != expected) return false;
+        expected *= t->size[d];
+    }
+    return true;
+}
+
 /** Byte range of a contiguous tensor, for a transfer. */
 static bool transfer_range(fm_device *dev, const fm_tensor *t, size_t *offset, size_t *size) {
     if (t->n_dims < 1 || t->n_dims > FM_TENSOR_MAX_DIMS || t->dtype >= FM_DTYPE_COUNT)
         return fault(dev, "a transfer needs a tensor");
     if (!check_tensor(dev, "the tensor", t, t->dtype, t->n_dims)) return false;
-    if (tensor_extent(t) - t->offset != tensor_count(t))
-        return fault(dev, "a transfer needs a contiguous tensor");
+    if (!is_contiguous(t)) return fault(dev, "a transfer needs a contiguous tensor");
     *offset = (size_t)t->offset * fm_dtype_size(t->dtype);
     *size = (size_t)tensor_count(t) * fm_dtype_size(t->dtype);
     return true;
@@ -336,7 +345,9 @@ static bool check_rope(fm_device *dev, const fm_rope *a) {
            check_size(dev, "the stride of the table's pairs", a->table.stride[1], 2) &&
            (a->pairing == FM_ROPE_PAIRING_HALF || a->pairing == FM_ROPE_PAIRING_INTERLEAVED ||
             fault(dev, "the pairing is unknown")) &&
-           check_apart(dev, "table", &a->y, &a->table) && check_in_place(dev, "x", &a->y, &a->x);
+           check_apart(dev, "table", &a->y, &a->table) &&
+           check_apart(dev, "positions", &a->y, &a->positions) &&
+           check_in_place(dev, "x", &a->y, &a->x);
 }
 
 static bool check_cache_write(fm_device *dev, const fm_cache_write *a) {
@@ -346,7 +357,7 @@ static bool check_cache_write(fm_device *dev, const fm_cache_write *a) {
            check_size(dev, "the cache's row length", a->cache.size[2], a->x.size[2]) &&
            check_tensor(dev, "rows", &a->rows, I32, 1) &&
            check_size(dev, "the number of rows", a->rows.size[0], a->x.size[0]) &&
-           check_apart(dev, "x", &a->cache, &a->x);
+           check_apart(dev, "x", &a->cache, &a->x) && check_apart(dev, "rows", &a->cache, &a->rows);
 }
 
 static bool check_attend_cache(fm_device *dev, const fm_attend *a) {
@@ -378,7 +389,11 @@ static bool check_attend(fm_device *dev, const fm_attend *a) {
             fault(dev, "more sequences than the device was opened for")) &&
            (a->pages.size[1] <= max_pages ||
             fault(dev, "more pages than the device's context has")) &&
-           check_apart(dev, "q", &a->y, &a->q);
+           check_apart(dev, "q", &a->y, &a->q) && check_apart(dev, "k", &a->y, &a->k) &&
+           check_apart(dev, "v", &a->y, &a->v) &&
+           check_apart(dev, "positions", &a->y, &a->positions) &&
+           check_apart(dev, "sequences", &a->y, &a->sequences) &&
+           check_apart(dev, "pages", &a->y, &a->pages);
 }
 
 static bool check_gather_rows(fm_device *dev, const fm_gather_rows *a) {
@@ -391,7 +406,7 @@ static bool check_gather_rows(fm_device *dev, const fm_gather_rows *a) {
              check_size(dev, "weights' number of rows", a->weights.size[0], a->rows.size[0]) &&
              check_size(dev, "weights' row length", a->weights.size[1], a->rows.size[1]) &&
              check_apart(dev, "weights", &a->y, &a->weights))) &&
-           check_apart(dev, "x", &a->y, &a->x);
+           check_apart(dev, "x", &a->y, &a->x) && check_apart(dev, "rows", &a->y, &a->rows);
 }
 
 static bool check_matmul_experts(fm_device *dev, const fm_matmul_experts *a) {
@@ -400,7 +415,7 @@ static bool check_matmul_experts(fm_device *dev, const fm_matmul_experts *a) {
            check_tensor(dev, "offsets", &a->offsets, I32, 1) &&
            check_weight(dev, "the weight", a->w, a->offsets.size[0] - 1, a->y.size[1],
                         a->x.size[1]) &&
-           check_apart(dev, "x", &a->y, &a->x);
+           check_apart(dev, "x", &a->y, &a->x) && check_apart(dev, "offsets", &a->y, &a->offsets);
 }
 
 static bool check_gate_mul(fm_device *dev, const fm_gate_mul *a) {

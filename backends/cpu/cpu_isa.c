@@ -10,8 +10,8 @@ const cpu_kernels *cpu_kernels_find(const char *isa) {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
         found[n++] = &cpu_kernels_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-        __builtin_cpu_supports("f16c"))
+    /* Every processor with AVX2 converts half floats too; not every compiler can ask for that. */
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         found[n++] = &cpu_kernels_avx2;
 #endif
     found[n++] = &cpu_kernels_scalar;

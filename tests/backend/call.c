@@ -32,6 +32,7 @@ static const fm_weight *weight(op_call *c, int32_t n_matrices, int64_t rows, int
     return &c->weight;
 }
 
+/* A table in the form of a switch, since tensors point into the call: one case an operation. */
 void call_init(op_call *c, op_kind op) {
     *c = (op_call){.op = op};
     op_args *a = &c->args;

@@ -150,22 +150,21 @@ static void backend_transfer_refuses_what_is_not_contiguous(void **state) {
     fm_buf buf = {64};
     float values[16] = {0};
     fm_device *dev = mock_open(&m);
-    fm_tensor whole = tensor_2d(&buf, FM_DTYPE_F32, 4, 4), behind = whole, spread = whole,
-              nowhere = whole, empty = whole;
-    behind.offset = 1;
-    spread.size[1] = 2;
-    spread.stride[1] = 2;
-    nowhere.buf = NULL;
-    empty.size[0] = 0;
+    fm_tensor whole = tensor_2d(&buf, FM_DTYPE_F32, 4, 4), faulty[9];
+    for (size_t i = 0; i < 9; i++) faulty[i] = whole;
+    faulty[0].size[1] = 2; /* gaps behind rows */
+    faulty[1].offset = 1;
+    faulty[2].buf = NULL;
+    faulty[3].size[0] = 0;
+    faulty[4].n_dims = 0;
+    faulty[5].n_dims = FM_TENSOR_MAX_DIMS + 1;
+    faulty[6].dtype = FM_DTYPE_COUNT;
     /* These span as many elements as they have, but in another order. */
-    fm_tensor twisted = whole;
-    twisted.stride[0] = 1;
-    twisted.stride[1] = 4;
-    fm_tensor permuted = tensor_3d(&buf, FM_DTYPE_F32, 2, 3, 2);
-    permuted.stride[0] = 2;
-    permuted.stride[1] = 4;
-    const fm_tensor faulty[] = {
-        tensor_slice(whole, 1, 0, 2), behind, spread, nowhere, empty, twisted, permuted};
+    faulty[7].stride[0] = 1;
+    faulty[7].stride[1] = 4;
+    faulty[8] = tensor_3d(&buf, FM_DTYPE_F32, 2, 3, 2);
+    faulty[8].stride[0] = 2;
+    faulty[8].stride[1] = 4;
     for (size_t i = 0; i < sizeof faulty / sizeof faulty[0]; i++) {
         if (device_write(dev, faulty[i], values) != FM_ERR_ARG ||
             device_read(dev, faulty[i], values) != FM_ERR_ARG)

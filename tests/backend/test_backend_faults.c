@@ -206,6 +206,7 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(rope, fewer_positions, "positions", a->positions.size[0] = 2) \
     X(rope, table_of_fewer_pairs, "table", a->table.size[1] = 3) \
     X(rope, table_without_sines, "table", a->table.size[2] = 1) \
+    X(rope, table_of_pairs_apart, "table", a->table.stride[1] = 4; a->table.buf->size *= 2) \
     X(rope, unknown_pairing, "pairing", a->pairing = (fm_rope_pairing)2) \
     X(rope, more_tokens_than_the_step, "tokens", more_tokens(&a->x, &a->y); \
       more_tokens(&a->positions, &a->y)) \
@@ -240,7 +241,7 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(attend, y_on_sequences, "sequences", put_on(&a->y, &a->sequences, 0)) \
     X(attend, y_on_pages, "pages", put_on(&a->y, &a->pages, 0)) \
     X(gather_rows, shorter_rows_of_y, "y", a->y.size[1] = 7) \
-    X(gather_rows, fewer_index_rows, "rows", a->rows.size[0] = 2) \
+    X(gather_rows, fewer_index_rows, "rows", a->weights.buf = NULL; a->rows.size[0] = 2) \
     X(gather_rows, fewer_weight_rows, "weights", a->weights.size[0] = 2) \
     X(gather_rows, fewer_weights, "weights", a->weights.size[1] = 1) \
     X(gather_rows, y_on_x, "x", put_on(&a->y, &a->x, 0)) \

@@ -2,12 +2,11 @@
 #include "rows.h"
 
 /* Sizes around the 16 partial sums of a row, and an odd one of several vectors. */
-#define WIDTHS                                                                                     \
-    { 1, 15, 16, 17, 64, 513 }
-#define TOKENS                                                                                     \
-    { 1, 2, 17, 130 }
-#define MANY_TOKENS                                                                                \
-    { 1, 2, 17, 130, 512 }
+/* clang-format off */
+#define WIDTHS {1, 15, 16, 17, 64, 513}
+#define TOKENS {1, 2, 17, 130}
+#define MANY_TOKENS {1, 2, 17, 130, 512}
+/* clang-format on */
 
 const op_row op_rows[] = {
     {OP_embed, 0, .T = MANY_TOKENS, .K = WIDTHS, .N = {40}},

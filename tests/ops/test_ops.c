@@ -6,6 +6,7 @@
  * To add a case, add a row in rows.c; a device, a subject in column.c; an operation, its
  * op_definition in a define_*.c (until then this suite does not link) and its rows.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -164,6 +165,68 @@ static void run_op(void **state, op_kind op) {
     }
 FM_OP_LIST(OP_TEST)
 
+/* ---- Not a number ---------------------------------------------------------------------------- */
+
+static int32_t count_nan(const double *values, size_t n) {
+    int32_t count = 0;
+    for (size_t i = 0; i < n; i++) count += isnan(values[i]) != 0;
+    return count;
+}
+
+/* NaN in the last element of the first operand: where it has to appear, the reference says. A
+ * kernel that loses it would hide a broken model. */
+static void put_nan(op_case *c) {
+    const op_operand *first = &op_entries[c->shape.op].definition->operands[0];
+    const fm_tensor *x = (const fm_tensor *)(const void *)((uint8_t *)&c->args + first->offset);
+    if (x->dtype == FM_DTYPE_F32)
+        host_set(x, x->size[0] - 1, x->n_dims > 1 ? x->size[1] - 1 : 0,
+                 x->n_dims > 2 ? x->size[2] - 1 : 0, (double)NAN);
+}
+
+static void run_nan_column(table_run *run, const op_case *c, const column *col, case_results *r) {
+    binding b;
+    binding_open(&b, col, c);
+    binding_run(&b, c->shape.op, &b.args);
+    uint8_t *bytes = binding_read(&b, case_slab_index(c, op_output(c->shape.op, &c->args)));
+    take_values(c, bytes, r->got);
+    bool same = true;
+    for (size_t i = 0; i < r->n; i++) same = same && !isnan(r->expected[i]) == !isnan(r->got[i]);
+    if (!same) report(run, c, col, "NaN at other places than in the reference", NULL);
+    free(bytes);
+    binding_close(&b);
+}
+
+static void run_nan(void *user, const op_shape *shape) {
+    table_run *run = user;
+    op_case c;
+    if (shape->flags != 0 || shape->T != 17) return;
+    case_init(&c, shape);
+    put_nan(&c);
+    size_t n = (size_t)tensor_count(op_output(shape->op, &c.args));
+    double *values = malloc(2 * n * sizeof *values);
+    assert_non_null(values);
+    op_entries[shape->op].definition->reference(&c.args, values);
+    run->n_cases += count_nan(values, n) > 0;
+    case_results r = {.expected = values, .got = values + n, .n = n};
+    for (int32_t i = 0; i < run->columns->n; i++)
+        if (column_takes(&run->columns->at[i], shape))
+            run_nan_column(run, &c, &run->columns->at[i], &r);
+    free(values);
+    case_free(&c);
+}
+
+static void ops_nan_appears_where_it_does_in_the_reference(void **state) {
+    for (int32_t op = 0; op < OP_COUNT; op++) {
+        table_run run = {.columns = *state};
+        for (size_t i = 0; i < n_op_rows; i++)
+            if (op_rows[i].op == (op_kind)op) row_expand(&op_rows[i], run_nan, &run);
+        if (run.n_failed) fail_msg("%s: %d faults", op_entries[op].name, run.n_failed);
+        if (run.n_cases == 0 && op != OP_embed) fail_msg("%s: no NaN", op_entries[op].name);
+    }
+}
+
+/* ---- The table itself, and the columns ------------------------------------------------------- */
+
 static void ops_table_covers_every_operation(void **state) {
     (void)state;
     bool covered[OP_COUNT] = {false};
@@ -185,10 +248,25 @@ static void ops_cpu_takes_every_format(void **state) {
     }
 }
 
+static void ops_cpu_refuses_an_unknown_instruction_set(void **state) {
+    (void)state;
+    fm_device_params params = {
+        .max_tokens = 1, .max_sequences = 1, .max_context = 1, .n_threads = 1, .isa = "avx1024"};
+    fm_device *dev = NULL;
+    fm_error err = {0};
+    assert_int_equal(device_open(&fm_backend_cpu, &params, (fm_log){0}, &dev, &err),
+                     FM_ERR_UNSUPPORTED);
+    assert_null(dev);
+    assert_non_null(strstr(err.text, "avx1024"));
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(ops_table_covers_every_operation),
-                                       cmocka_unit_test(ops_cpu_takes_every_format),
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ops_table_covers_every_operation),
+        cmocka_unit_test(ops_cpu_takes_every_format),
+        cmocka_unit_test(ops_cpu_refuses_an_unknown_instruction_set),
+        cmocka_unit_test(ops_nan_appears_where_it_does_in_the_reference),
 #define OP_UNIT_TEST(name) cmocka_unit_test(ops_##name##_agrees_with_float64),
-                                       FM_OP_LIST(OP_UNIT_TEST)};
+        FM_OP_LIST(OP_UNIT_TEST)};
     return cmocka_run_group_tests(tests, columns_open, columns_close);
 }

@@ -96,12 +96,16 @@ static void put(uint8_t *bytes, size_t i, fm_dtype from, fm_dtype to, double val
 
 /* ---- Tables ---------------------------------------------------------------------------------- */
 
+/* The value of 16 bits in a format; in F32 they are the upper half. */
+static double pattern_value(fm_dtype dtype, size_t bits) {
+    uint16_t half = (uint16_t)bits;
+    return number_get(dtype == FM_DTYPE_F32 ? FM_DTYPE_BF16 : dtype, &half);
+}
+
 /* All 65,536 patterns of a 16-bit format; of F32, those whose lower half is zero. */
 static void fill_patterns(uint8_t *bytes, fm_dtype from, fm_dtype to) {
-    fm_dtype pattern = from == FM_DTYPE_F32 ? FM_DTYPE_BF16 : from;
     for (size_t i = 0; i < TABLE_VALUES; i++) {
-        uint16_t half = (uint16_t)i;
-        double value = number_get(pattern, &half);
+        double value = pattern_value(from, i);
         put(bytes, i, from, to, isfinite(value) ? value : 0.0);
     }
 }
@@ -110,8 +114,7 @@ static void fill_patterns(uint8_t *bytes, fm_dtype from, fm_dtype to) {
 static void fill_ties(uint8_t *bytes, fm_dtype from, fm_dtype to) {
     fm_dtype pattern = to == FM_DTYPE_F32 ? from : to;
     for (size_t i = 0; i < TABLE_VALUES; i++) {
-        uint16_t half = (uint16_t)i, next = (uint16_t)(i + 1);
-        double a = number_get(pattern, &half), b = number_get(pattern, &next);
+        double a = pattern_value(pattern, i), b = pattern_value(pattern, i + 1);
         put(bytes, i, from, to, isfinite(a) && isfinite(b) ? a / 2 + b / 2 : 0.0);
     }
 }
