@@ -20,11 +20,10 @@ trap 'rm -rf "$work"' EXIT
 
 # Source files that exist, relative to the root: tracked ones and those about to be.
 list_files() {
-    if [ -e .git ]; then
-        git ls-files --cached --others --exclude-standard
-    else
-        find . -type f | sed 's|^\./||'
-    fi | grep -E '^(core|backends|shaders|native|web|tests)/' |
+    {
+        { [ -e .git ] && git ls-files --cached --others --exclude-standard 2>/dev/null; } ||
+            find . -type f | sed 's|^\./||'
+    } | grep -E '^(core|backends|shaders|native|web|tests)/' |
         grep -E '\.(c|h|cu|cuh|comp|sh|awk|py|js|mjs)$' |
         grep -v '^tests/data/' | sort -u | while read -r file; do
         if [ -f "$file" ]; then echo "$file"; fi
@@ -40,7 +39,7 @@ package_flags() {
 # Compiles one header alone. $1: the compiler and its flags; $2: the language; $3: the header.
 compile_header() {
     if ! printf '#include "%s"\n' "$3" |
-        $1 -x "$2" -Wall -Wextra -Werror -fsyntax-only -I. -Icore -Itests - 2>"$work/compiler"; then
+        $1 -x "$2" -Wall -Wextra -Werror -fsyntax-only -DTEST_DATA='""' -I. -Icore -Itests - 2>"$work/compiler"; then
         what=$(grep -m1 error "$work/compiler")
         echo "$3:1: does not compile alone as $2: $what"
     fi

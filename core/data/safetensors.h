@@ -15,6 +15,7 @@ enum { SAFETENSORS_MAX_DIMS = 8 };
 
 typedef struct st_tensor {
     const char *name;
+    size_t index; /* place in the order of names */
     fm_dtype dtype;
     int32_t n_dims;
     int64_t size[SAFETENSORS_MAX_DIMS];
