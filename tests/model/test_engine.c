@@ -1,0 +1,342 @@
+/*
+ * test_engine.c - requests through the public interface: how they end, that they leave nothing
+ * behind, and that a seed gives the same tokens however the work is cut.
+ */
+#include "oracle.h"
+#include "run.h"
+#include "support/expect.h"
+#include "support/temp_dir.h"
+
+#define LLAMA TEST_DATA "/oracle/llama_mha"
+#define V3    TEST_DATA "/oracle/v3_groups"
+
+static const fm_model_params f32 = {.dtype = "f32", .cache_dtype = "f32", .n_threads = 1};
+
+/** The case "prompt7" of a checkpoint. */
+static oracle_case prompt7(const char *dir) {
+    oracle o;
+    assert_true(oracle_read(dir, &o));
+    oracle_free(&o);
+    assert_int_equal(o.cases[1].n_ids, 7);
+    return o.cases[1];
+}
+
+/** A request for what follows the prompt of `c`, whose tokens go to `answer`. */
+static fm_request request_of(const oracle_case *c, int32_t max_new, run_answer *answer) {
+    *answer = (run_answer){0};
+    return (fm_request){.ids = c->ids,
+                        .n_ids = (size_t)c->n_ids,
+                        .max_new = max_new,
+                        .on_event = run_keep_token,
+                        .user = answer};
+}
+
+static void submit(fm_engine *e, const fm_request *request) {
+    fm_error err = {0};
+    if (fm_engine_submit(e, request, &err) != FM_OK) fail_msg("%s", err.text);
+}
+
+/** One step that has to succeed; whether the request still runs. */
+static bool step(fm_engine *e) {
+    fm_error err = {0};
+    int32_t active = -1;
+    if (fm_engine_step(e, &active, &err) != FM_OK) fail_msg("%s", err.text);
+    assert_in_range(active, 0, 1);
+    return active == 1;
+}
+
+static void finish(fm_engine *e, const fm_request *request) {
+    submit(e, request);
+    while (step(e)) {
+    }
+}
+
+static void expect_greedy(const run_answer *answer, const oracle_case *c, int32_t n) {
+    assert_int_equal(answer->n, n);
+    assert_memory_equal(answer->ids, c->greedy, (size_t)n * sizeof *c->greedy);
+}
+
+/** The engine still does what it should. */
+static void expect_usable(fm_engine *e, const oracle_case *c) {
+    run_answer answer;
+    fm_request request = request_of(c, 5, &answer);
+    finish(e, &request);
+    expect_greedy(&answer, c, 5);
+}
+
+/* ---- How a request ends ---------------------------------------------------------------------- */
+
+/** The greedy answer to prompt7 begins 118 149 6 156. */
+static const struct end_case {
+    int32_t end_ids[3];
+    size_t n_end_ids;
+    int32_t n;
+    fm_finish finish;
+} end_cases[] = {
+    {{156}, 1, 3, FM_FINISH_STOP},         {{6, 149, 223}, 3, 1, FM_FINISH_STOP},
+    {{118}, 1, 0, FM_FINISH_STOP},         {{149, 149, 118}, 2, 1, FM_FINISH_STOP},
+    {{-1, 9999, 6}, 3, 2, FM_FINISH_STOP}, {{5, 7}, 2, 6, FM_FINISH_LENGTH},
+    {{0}, 0, 6, FM_FINISH_LENGTH},
+};
+
+static void engine_end_tokens_of_a_request_end_it_undelivered(void **state) {
+    (void)state;
+    const oracle_case c = prompt7(LLAMA);
+    run r = run_open(LLAMA, &f32);
+    for (size_t i = 0; i < sizeof end_cases / sizeof *end_cases; i++) {
+        run_answer answer;
+        fm_request request = request_of(&c, 6, &answer);
+        request.end_ids = end_cases[i].end_ids;
+        request.n_end_ids = end_cases[i].n_end_ids;
+        finish(r.engine, &request);
+        expect_greedy(&answer, &c, end_cases[i].n);
+        assert_int_equal(answer.end.finish, end_cases[i].finish);
+        assert_int_equal(answer.end.n_generated, end_cases[i].n);
+    }
+    run_close(&r);
+}
+
+static void engine_end_tokens_of_the_checkpoint_hold_unless_overridden(void **state) {
+    const temp_dir *dir = *state;
+    const oracle_case c = prompt7(LLAMA);
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        char from[1024], to[TEMP_PATH_SIZE];
+        assert_true(snprintf(from, sizeof from, LLAMA "/%s", files[i]) < 1024);
+        temp_dir_path(dir, files[i], to);
+        assert_int_equal(symlink(from, to), 0);
+    }
+    temp_dir_write_text(dir, "generation_config.json", "{\"eos_token_id\": [6, 149]}");
+    run r = run_open(dir->path, &f32);
+    run_answer answer;
+    fm_request request = request_of(&c, 6, &answer);
+    finish(r.engine, &request);
+    expect_greedy(&answer, &c, 1);
+    assert_int_equal(answer.end.finish, FM_FINISH_STOP);
+    request = request_of(&c, 6, &answer);
+    request.end_ids = (const int32_t[]){156};
+    request.n_end_ids = 1;
+    finish(r.engine, &request);
+    expect_greedy(&answer, &c, 3);
+    run_close(&r);
+}
+
+static void engine_context_ends_a_request_with_length(void **state) {
+    (void)state;
+    const oracle_case c = prompt7(LLAMA);
+    static const struct {
+        int32_t context, max_new, n;
+    } cases[] = {{40, 0, 33}, {40, 33, 33}, {40, 34, 33}, {40, INT32_MAX, 33}, {40, 32, 32},
+                 {8, 0, 1},   {7, 0, 0},    {7, 5, 0},    {64, 0, 57},         {65, 0, 58}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fm_model_params params = f32;
+        run_answer answer;
+        fm_request request = request_of(&c, cases[i].max_new, &answer);
+        params.max_context = cases[i].context;
+        run r = run_open(LLAMA, &params);
+        assert_int_equal(fm_model_max_context(r.model), cases[i].context);
+        finish(r.engine, &request);
+        expect_greedy(&answer, &c, cases[i].n);
+        assert_int_equal(answer.end.finish, FM_FINISH_LENGTH);
+        run_close(&r);
+    }
+}
+
+typedef struct counter {
+    int32_t n_tokens, n_ends, cancel_at;
+    fm_event last;
+} counter;
+
+static bool count_events(void *user, const fm_event *event) {
+    counter *c = user;
+    assert_int_equal(c->n_ends, 0); /* nothing comes behind the last event */
+    if (event->finish == FM_FINISH_NONE) {
+        assert_in_range(event->id, 0, 223);
+        c->n_tokens++;
+    } else {
+        c->n_ends++;
+    }
+    c->last = *event;
+    return c->n_tokens < c->cancel_at;
+}
+
+static void engine_last_event_says_how_and_how_much(void **state) {
+    (void)state;
+    const oracle_case c = prompt7(LLAMA);
+    run r = run_open(LLAMA, &f32);
+    static const struct {
+        int32_t cancel_at, n;
+        fm_finish finish;
+    } cases[] = {{99, 6, FM_FINISH_LENGTH},
+                 {3, 3, FM_FINISH_CANCELLED},
+                 {1, 1, FM_FINISH_CANCELLED},
+                 {6, 6, FM_FINISH_CANCELLED}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run_answer unused;
+        counter events = {.cancel_at = cases[i].cancel_at};
+        fm_request request = request_of(&c, 6, &unused);
+        request.on_event = count_events;
+        request.user = &events;
+        finish(r.engine, &request);
+        assert_false(step(r.engine)); /* with nothing to do */
+        assert_int_equal(events.n_tokens, cases[i].n);
+        assert_int_equal(events.n_ends, 1);
+        assert_int_equal(events.last.id, -1);
+        assert_int_equal(events.last.finish, cases[i].finish);
+        assert_int_equal(events.last.status, FM_OK);
+        assert_int_equal(events.last.n_prompt, 7);
+        assert_int_equal(events.last.n_generated, cases[i].n);
+        assert_true(events.last.prefill_seconds >= 0 && events.last.decode_seconds >= 0);
+        expect_usable(r.engine, &c);
+    }
+    run_close(&r);
+}
+
+/* ---- One request at a time, and nothing left of it ------------------------------------------- */
+
+static fm_status take_no_rows(void *user, const float *logits, int32_t n_rows) {
+    (void)user, (void)logits, (void)n_rows;
+    fail_msg("rows came");
+    return FM_OK;
+}
+
+static void engine_running_request_keeps_others_out(void **state) {
+    const temp_dir *dir = *state;
+    const oracle_case c = prompt7(LLAMA);
+    char path[TEMP_PATH_SIZE];
+    temp_dir_path(dir, "a.npy", path);
+    fm_model_params params = f32;
+    params.max_step_tokens = 3; /* so that the prompt takes three steps */
+    run r = run_open(LLAMA, &params);
+    run_answer answer, other;
+    fm_request request = request_of(&c, 5, &answer), second = request_of(&c, 2, &other);
+    submit(r.engine, &request);
+    do {
+        fm_error err = {0};
+        expect_error("submit", fm_engine_submit(r.engine, &second, &err), &err, FM_ERR_STATE,
+                     "a request is running");
+        expect_error("logits", fm_engine_logits(r.engine, c.ids, 7, take_no_rows, NULL, &err), &err,
+                     FM_ERR_STATE, "a request is running");
+        expect_error("write", fm_logits_write(r.engine, c.ids, 7, path, &err), &err, FM_ERR_STATE,
+                     "a request is running");
+    } while (step(r.engine));
+    expect_greedy(&answer, &c, 5);
+    assert_int_equal(other.n, 0);
+    assert_int_equal(other.end.finish, FM_FINISH_NONE);
+    assert_int_equal(temp_dir_count(dir), 0);
+    run_close(&r);
+}
+
+static void engine_arguments_may_go_after_submit(void **state) {
+    (void)state;
+    const oracle_case c = prompt7(LLAMA);
+    run r = run_open(LLAMA, &f32);
+    run_answer answer;
+    int32_t *ids = malloc(sizeof c.ids), *end_ids = malloc(sizeof *end_ids);
+    fm_request *request = malloc(sizeof *request);
+    assert_true(ids && end_ids && request);
+    memcpy(ids, c.ids, sizeof c.ids);
+    *end_ids = 156;
+    *request = request_of(&c, 9, &answer);
+    request->ids = ids;
+    request->end_ids = end_ids;
+    request->n_end_ids = 1;
+    submit(r.engine, request);
+    memset(ids, 0xff, sizeof c.ids);
+    free(ids);
+    free(end_ids);
+    free(request);
+    while (step(r.engine)) {
+    }
+    expect_greedy(&answer, &c, 3);
+    run_close(&r);
+}
+
+static void engine_requests_leave_nothing_in_the_cache(void **state) {
+    (void)state;
+    static const char *const dirs[] = {LLAMA, V3};
+    for (int i = 0; i < 2; i++) {
+        oracle o;
+        assert_true(oracle_read(dirs[i], &o));
+        run r = run_open(dirs[i], &f32);
+        for (int round = 0; round < 2; round++)
+            for (int32_t k = o.n_cases - 1; k >= 0; k--) { /* the longest prompt first */
+                run_answer answer;
+                fm_request request = request_of(&o.cases[k], 12, &answer);
+                finish(r.engine, &request);
+                expect_greedy(&answer, &o.cases[k], 12);
+            }
+        run_close(&r);
+        oracle_free(&o);
+    }
+}
+
+static void engine_two_engines_of_a_model_do_not_meet(void **state) {
+    (void)state;
+    static const char *const dirs[] = {LLAMA, V3};
+    for (int i = 0; i < 2; i++) {
+        oracle o;
+        assert_true(oracle_read(dirs[i], &o));
+        fm_model_params params = f32;
+        params.max_step_tokens = 20;
+        run r = run_open(dirs[i], &params);
+        fm_engine *second;
+        run_answer a, b;
+        assert_int_equal(fm_engine_new(r.model, &second, NULL), FM_OK);
+        fm_request first_request = request_of(&o.cases[2], 24, &a);
+        fm_request second_request = request_of(&o.cases[1], 30, &b);
+        submit(r.engine, &first_request);
+        submit(second, &second_request);
+        for (bool more = true; more;) more = step(r.engine) | step(second);
+        expect_greedy(&a, &o.cases[2], 24);
+        expect_greedy(&b, &o.cases[1], 30);
+        fm_engine_free(second);
+        expect_usable(r.engine, &o.cases[1]);
+        run_close(&r);
+        oracle_free(&o);
+    }
+}
+
+/* ---- Seeds ----------------------------------------------------------------------------------- */
+
+static void engine_sampled_answers_repeat_with_the_seed_in_any_chunks(void **state) {
+    (void)state;
+    const int32_t chunks[] = {64, 7, 1};
+    oracle o;
+    assert_true(oracle_read(V3, &o));
+    const oracle_case *c = &o.cases[2];
+    run_answer first[2] = {{0}};
+    for (int i = 0; i < 3; i++) {
+        fm_model_params params = f32;
+        params.max_step_tokens = chunks[i];
+        run r = run_open(V3, &params);
+        for (int k = 0; k < 4; k++) { /* each seed twice */
+            fm_sampling sampling = {1.0f, 40, 0.95f, 0.01f, (uint64_t)(k % 2)};
+            run_answer answer = run_generate(&r, c->ids, c->n_ids, 30, sampling);
+            assert_int_equal(answer.n, 30);
+            if (i == 0 && k < 2) first[k] = answer;
+            assert_memory_equal(answer.ids, first[k % 2].ids, 30 * sizeof *answer.ids);
+        }
+        run_close(&r);
+    }
+    assert_memory_not_equal(first[0].ids, first[1].ids, 30 * sizeof *first->ids);
+    assert_memory_not_equal(first[0].ids, c->greedy, 30 * sizeof *first->ids);
+    oracle_free(&o);
+}
+
+#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, temp_dir_setup, temp_dir_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(engine_end_tokens_of_a_request_end_it_undelivered),
+        IN_DIR(engine_end_tokens_of_the_checkpoint_hold_unless_overridden),
+        cmocka_unit_test(engine_context_ends_a_request_with_length),
+        cmocka_unit_test(engine_last_event_says_how_and_how_much),
+        IN_DIR(engine_running_request_keeps_others_out),
+        cmocka_unit_test(engine_arguments_may_go_after_submit),
+        cmocka_unit_test(engine_requests_leave_nothing_in_the_cache),
+        cmocka_unit_test(engine_two_engines_of_a_model_do_not_meet),
+        cmocka_unit_test(engine_sampled_answers_repeat_with_the_seed_in_any_chunks),
+    };
+    return cmocka_run_group_tests_name("test_engine", tests, NULL, NULL);
+}
