@@ -1,5 +1,6 @@
 #!/bin/sh
-# run.sh - runs the suites that ./dev test has built, one line a suite, and ends with the totals.
+# run.sh - runs the suites that ./dev test has built, several at a time, one line a suite, and ends
+# with the totals.
 #
 #   sh tests/run.sh [all|fuzz]
 #
@@ -8,16 +9,12 @@
 #   FAILED_BUILDS   presets that did not build: each counts as one failure
 #   TSAN_SUITES     the suites that run under the thread sanitizer
 #   FUZZ_COMPILER   empty: the fuzz targets are skipped;  FUZZ_SECONDS  for each target
+#   RUN_JOBS        suites at a time; default: the number of processors, at most 8
 set -u
 cd "$(dirname "$0")/.." || exit 1
+seconds=${FUZZ_SECONDS:-30}
 
-passed=0
-failed=0
-skipped=0
-limit=600 # seconds for one suite: one that hangs is a failure
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
+# ---- One suite: `run.sh one KIND|LABEL|COMMAND`, in a process of its own -------------------------
 
 # The sum of the counts in lines like "[  PASSED  ] 3 test(s)" and "[  SKIPPED ] group: 1 test(s)":
 # one for each group of tests.
@@ -27,25 +24,15 @@ count() {
         awk '{ n += $1 } END { print n + 0 }'
 }
 
-show_end() {
-    cat "$work/out" "$work/err" | tail -n 30 | sed 's/^/    | /'
-}
-
-# tally LABEL PASSED FAILED SKIPPED - prints a suite's line and adds it to the totals.
+# tally LABEL PASSED FAILED SKIPPED - a suite's line, and its counts for the totals.
 tally() {
     printf '%-34s %5d passed %4d failed %4d skipped\n' "$@"
-    passed=$((passed + $2))
-    failed=$((failed + $3))
-    skipped=$((skipped + $4))
+    echo "$2 $3 $4" >>"$RUN_TALLY"
 }
 
-# suite LABEL COMMAND... - counts what the suite says about its cases. A crash, a time limit, a
-# failure outside any case, or a suite that ran nothing adds one failed case.
-suite() {
-    label=$1
-    shift
-    timeout "$limit" "$@" >"$work/out" 2>"$work/err" </dev/null
-    status=$?
+# Counts what a suite said about its cases. A crash, a time limit, a failure outside any case, or a
+# suite that ran nothing adds one failed case.
+tally_suite() {
     n_passed=$(count PASSED)
     n_failed=$(count FAILED)
     n_skipped=$(count SKIPPED)
@@ -56,123 +43,141 @@ suite() {
         n_failed=1
         echo "no case ran" >>"$work/err"
     fi
-    tally "$label" "$n_passed" "$n_failed" "$n_skipped"
+    tally "$1" "$n_passed" "$n_failed" "$n_skipped"
     cat "$work/out" "$work/err" | sed -n 's/^.*\(skip: .*\)/    \1/p' | sort -u
     [ "$n_failed" -eq 0 ] || show_end
 }
 
-# check LABEL COMMAND... - one case, whose verdict is the exit status.
-check() {
-    label=$1
-    shift
-    if timeout "$limit" "$@" >"$work/out" 2>"$work/err" </dev/null; then
-        tally "$label" 1 0 0
+tally_check() {
+    if [ "$status" -eq 0 ]; then
+        tally "$1" 1 0 0
     else
-        tally "$label" 0 1 0
+        tally "$1" 0 1 0
         show_end
     fi
 }
 
-# suites MARK BUILD WRAPPER... - all suites against one build directory.
-suites() {
-    mark=$1
-    build=$2
-    shift 2
-    for source in tests/*/test_*.c; do
-        name=$(basename "$source" .c)
-        [ -f "$source" ] && suite "$name$mark" "$@" "$build/tests/$name"
-    done
-    for script in tests/*/test_*.sh; do
-        [ -f "$script" ] && suite "$(basename "$script" .sh)$mark" "$@" sh "$script" "$build/fathom"
-    done
+show_end() {
+    cat "$work/out" "$work/err" | tail -n 30 | sed 's/^/    | /'
 }
 
-built() {
-    case " ${FAILED_BUILDS:-} " in
-    *" $1 "*) return 1 ;;
-    esac
+run_one() {
+    kind=${1%%|*}
+    label=${1#*|}
+    command=${label#*|}
+    label=${label%%|*}
+    work=$(mktemp -d) || exit 1
+    trap 'rm -rf "$work"' EXIT
+    limit=600 # seconds: a suite that hangs is a failure
+    [ "$kind" != fuzz ] || limit=$((seconds + 300))
+    # shellcheck disable=SC2086 # a command and its arguments
+    timeout --foreground "$limit" $command >"$work/out" 2>"$work/err" </dev/null
+    status=$?
+    # Printed at once, so that the lines of two suites never mix.
+    if [ "$kind" = suite ]; then tally_suite "$label"; else tally_check "$label"; fi >"$work/report"
+    cat "$work/report"
 }
 
-run_release() {
-    if built release; then
-        suites '' build
-    else
-        tally 'the release build' 0 1 0
-    fi
-    [ -f tests/check_floors.sh ] || return 0
-    check floors sh tests/check_floors.sh
-    check floors_self_test sh tests/check_floors.sh --self-test
-}
-
-run_asan() {
-    built asan || {
-        tally 'the address sanitizer build' 0 1 0
-        return
-    }
-    suites ' (asan)' build-asan
-}
-
-run_tsan() {
-    built tsan || {
-        tally 'the thread sanitizer build' 0 1 0
-        return
-    }
-    # The sanitizer's shadow memory needs addresses that newer kernels may give away at random.
-    fixed='setarch -R'
-    $fixed true 2>/dev/null || fixed=
-    for name in ${TSAN_SUITES:-}; do
-        # shellcheck disable=SC2086 # a command and its option, or nothing
-        suite "$name (tsan)" $fixed "build-tsan/tests/$name"
-    done
-}
-
-# fuzz_one NAME - one fuzz target for FUZZ_SECONDS, from the checked-in seeds and what former runs
-# kept.
+# fuzz_one NAME - one fuzz target, from the checked-in seeds and what former runs kept.
 fuzz_one() {
     kept=build-fuzz/corpus/$1
     mkdir -p "$kept"
     seeds=
     [ ! -d "tests/fuzz/seeds/$1" ] || seeds=tests/fuzz/seeds/$1
     # shellcheck disable=SC2086 # a folder or nothing
-    "build-fuzz/fuzz/$1" -max_total_time="${FUZZ_SECONDS:-30}" -timeout=20 -rss_limit_mb=2048 \
+    "build-fuzz/fuzz/$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="build-fuzz/$1-" "$kept" $seeds
 }
 
-run_fuzz() {
-    built fuzz || {
-        tally 'the fuzz build' 0 1 0
-        return
-    }
-    limit=$((${FUZZ_SECONDS:-30} + 300))
-    for source in tests/fuzz/fuzz_*.c; do
-        [ -f "$source" ] || continue
+# ---- All suites, as lines KIND|LABEL|COMMAND -----------------------------------------------------
+
+built() {
+    case " ${FAILED_BUILDS:-} " in
+    *" $1 "*)
+        echo "check|the $1 build|false"
+        return 1
+        ;;
+    esac
+}
+
+# list_suites MARK BUILD - everything that runs against one build directory.
+list_suites() {
+    for source in tests/*/test_*.c; do
         name=$(basename "$source" .c)
-        if [ -n "${FUZZ_COMPILER:-}" ]; then
-            check "$name (${FUZZ_SECONDS:-30} s)" sh tests/run.sh "$name"
-        else
-            tally "$name" 0 0 1
-            echo "    skip: no compiler with libFuzzer (clang-14 and libclang-rt-14-dev)"
-        fi
+        [ ! -f "$source" ] || echo "suite|$name$1|$2/tests/$name"
+    done
+    for script in tests/*/test_*.sh; do
+        name=$(basename "$script" .sh)
+        [ ! -f "$script" ] || echo "suite|$name$1|sh $script $2/fathom"
     done
 }
 
+list_release() {
+    ! built release || list_suites '' build
+    [ -f tests/check_floors.sh ] || return 0
+    echo "check|floors|sh tests/check_floors.sh"
+    echo "check|floors_self_test|sh tests/check_floors.sh --self-test"
+}
+
+list_asan() {
+    ! built asan || list_suites ' (asan)' 'build-asan'
+}
+
+list_tsan() {
+    built tsan || return 0
+    # The sanitizer's shadow memory needs addresses that newer kernels may give away at random.
+    fixed='setarch -R'
+    $fixed true 2>/dev/null || fixed=
+    for name in ${TSAN_SUITES:-}; do
+        echo "suite|$name (tsan)|$fixed build-tsan/tests/$name"
+    done
+}
+
+list_fuzz() {
+    [ -n "${FUZZ_COMPILER:-}" ] || return 0
+    built fuzz || return 0
+    for source in tests/fuzz/fuzz_*.c; do
+        name=$(basename "$source" .c)
+        [ ! -f "$source" ] || echo "fuzz|$name ($seconds s)|sh tests/run.sh fuzz_one $name"
+    done
+}
+
+skip_fuzz() {
+    for source in tests/fuzz/fuzz_*.c; do
+        [ -f "$source" ] && [ -z "${FUZZ_COMPILER:-}" ] || continue
+        tally "$(basename "$source" .c)" 0 0 1
+        echo "    skip: no compiler with libFuzzer (clang-14 and libclang-rt-14-dev)"
+    done
+}
+
+# Runs the suites whose lines come in, then prints the totals; false when anything failed.
+run_all() {
+    jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+    [ "$jobs" -le 8 ] || jobs=8
+    work=$(mktemp -d) || exit 1
+    trap 'rm -rf "$work"' EXIT
+    export RUN_TALLY="$work/tally"
+    : >"$RUN_TALLY"
+    cat >"$work/list"
+    xargs -P "${RUN_JOBS:-$jobs}" -I '{}' sh tests/run.sh one '{}' <"$work/list"
+    lost=$(($(wc -l <"$work/list") - $(wc -l <"$RUN_TALLY")))
+    [ "$lost" -eq 0 ] || tally 'suites that were killed' 0 "$lost" 0
+    skip_fuzz
+    awk '{ passed += $1; failed += $2; skipped += $3 }
+         END {
+             printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+             exit failed > 0
+         }' "$RUN_TALLY"
+}
+
 case ${1:-all} in
-all)
-    run_release
-    run_asan
-    run_tsan
-    run_fuzz
-    ;;
-fuzz) run_fuzz ;;
-fuzz_*) # one target, so that the time limit can hold it
-    fuzz_one "$1"
-    exit
-    ;;
+# The long ones first, so that none of them is left alone at the end.
+all) { list_asan; list_release; list_tsan; list_fuzz; } | run_all ;;
+fuzz) list_fuzz | run_all ;;
+one) run_one "$2" ;;
+fuzz_one) fuzz_one "$2" ;;
 *)
     echo "usage: sh tests/run.sh [all|fuzz]" >&2
     exit 2
     ;;
 esac
-
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]

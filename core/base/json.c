@@ -18,6 +18,8 @@ fm_status json_parse(const char *name, const char *text, size_t length, json_lim
     *out = NULL;
     FM_TRY(json_check(name, text, length, limits, err));
     json_doc *doc = calloc(1, sizeof *doc);
+    /* On success cJSON stores the same zeros in its variable for the last error, whichever thread
+     * parses, and nothing here reads it. */
     if (doc) doc->root = cJSON_ParseWithLength(text, length);
     if (!doc || !doc->root) {
         free(doc);

@@ -3,8 +3,8 @@
  * and die with it. The text is checked as a whole before cJSON sees it: valid UTF-8, no control
  * characters and no U+0000 in strings, nesting and size within limits, no key twice in an object,
  * nothing but white space after the value, numbers in JSON's grammar that fit in a double, 2^24
- * values at most. Objects are linked lists: walk them with json_for_each, and use json_find for
- * small objects only.
+ * values at most.
+ * Objects are linked lists: walk them with json_for_each, and use json_find for small objects only.
  */
 #ifndef FATHOM_BASE_JSON_H
 #define FATHOM_BASE_JSON_H
@@ -20,11 +20,10 @@ typedef struct json_limits {
 } json_limits;
 
 /** Parses `length` bytes (need not be terminated). `name` stands in error texts ("config.json"),
- * which also give the line of the fault. */
+ *  which also give the line of the fault. */
 fm_status json_parse(const char *name, const char *text, size_t length, json_limits limits,
                      json_doc **out, fm_error *err);
-/** Reads and parses a file; the file's path is the name. FM_ERR_NOT_FOUND when it does not exist.
- */
+/** Reads and parses a file; its path is the name. FM_ERR_NOT_FOUND when it does not exist. */
 fm_status json_read(const char *path, json_limits limits, json_doc **out, fm_error *err);
 void json_free(json_doc *doc);
 const json *json_root(const json_doc *doc);
@@ -37,8 +36,7 @@ bool json_is_number(const json *node);
 bool json_is_bool(const json *node);
 bool json_is_null(const json *node);
 
-/** The member of an object, or NULL (also when `node` is NULL or no object). Linear in the members.
- */
+/** The member of an object, or NULL (also when `node` is NULL or no object). Linear in members. */
 const json *json_find(const json *node, const char *key);
 
 /** First child and next sibling of an array or object; NULL at the end. */

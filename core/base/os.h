@@ -8,8 +8,7 @@
 #include "error.h"
 
 /** Says that a system call on `path` failed with errno `code`: "PATH: can not be ACTION: REASON",
- *  with FM_ERR_NOT_FOUND for an absent file, else FM_ERR_MEMORY or FM_ERR_IO. Returns that status.
- */
+ *  with FM_ERR_NOT_FOUND for an absent file, else FM_ERR_MEMORY or FM_ERR_IO. Returns it. */
 fm_status os_fail(const char *path, const char *action, int code, fm_error *err);
 
 /** A file mapped read-only. `data` is NULL when `size` is 0. */
@@ -23,8 +22,8 @@ fm_status os_map_open(const char *path, os_map *out, fm_error *err);
 void os_map_close(os_map *map);
 
 /** Reads a regular file of at most `max_size` bytes into malloc'ed memory; one more NUL byte
- * follows the contents and is not counted in *size. The caller frees *data. FM_ERR_NOT_FOUND when
- * absent. */
+ *  follows the contents and is not counted in *size. The caller frees *data. FM_ERR_NOT_FOUND when
+ *  absent. */
 fm_status os_file_read(const char *path, size_t max_size, char **data, size_t *size, fm_error *err);
 
 /** True when `path` names an existing regular file. */

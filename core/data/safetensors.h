@@ -2,8 +2,9 @@
  * safetensors.h - the weights of a checkpoint directory: one mapped model.safetensors, or the
  * shards that model.safetensors.index.json names. The set owns the maps; tensors point into them
  * and are valid until it is closed. Every number in a header is checked against the file's size
- * before use. Immutable once open: any thread. Format: an 8-byte little-endian header length, a
- * JSON header {name: {dtype, shape, data_offsets}}, then the data (huggingface/safetensors).
+ * before use. Immutable once open: any thread.
+ * Format: an 8-byte little-endian header length, a JSON header {name: {dtype, shape,
+ * data_offsets}}, then the data (huggingface/safetensors).
  */
 #ifndef FATHOM_DATA_SAFETENSORS_H
 #define FATHOM_DATA_SAFETENSORS_H
@@ -26,9 +27,9 @@ typedef struct safetensors safetensors;
 
 /** Opens all weights of a directory. Refused with one line: a header that is cut, too long (above
  *  100 MB) or no valid JSON; a dtype not in FM_DTYPE_LIST; a size that is negative or overflows;
- * offsets out of the file, overlapping, or not matching dtype and shape; a name twice (also across
- * shards); a shard that the index names and that is absent, an index entry whose tensor is not in
- * its shard, or a shard name that leaves the directory. */
+ *  offsets out of the file, overlapping, or not matching dtype and shape; a name twice (also across
+ *  shards); a shard that the index names and that is absent, an index entry whose tensor is not in
+ *  its shard, or a shard name that leaves the directory. */
 fm_status safetensors_open(const char *dir, safetensors **out, fm_error *err);
 
 /** The same for one file in memory, which the caller keeps alive: for tests and fuzzing. */

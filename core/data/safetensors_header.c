@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/checked.h"
 #include "../base/json.h"
 #include "../base/line.h"
 #include "../base/utf8.h"

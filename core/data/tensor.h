@@ -1,8 +1,8 @@
 /*
  * tensor.h - the view of numbers that operations take: a buffer, an offset in elements, and up to
- * four sizes and strides in elements. Sizes are written slow to fast, as in [T, H, D]: size[n_dims
- * - 1] is the one that usually has stride 1. A view owns nothing; several views may share a buffer
- * (q's [nope | rope], kv_a's [c | k_pe] are views, not copies).
+ * four sizes and strides in elements. Sizes are written slow to fast, as in [T, H, D]: the last
+ * dimension is the one that usually has stride 1. A view owns nothing; several views may share a
+ * buffer (q's [nope | rope], kv_a's [c | k_pe] are views, not copies).
  */
 #ifndef FATHOM_DATA_TENSOR_H
 #define FATHOM_DATA_TENSOR_H

@@ -74,6 +74,14 @@ static void expect_string(reader *r, const char *key, const char *expected) {
                           r->in, key, text ? text : "(not a string)", expected);
 }
 
+/** Refuses a number that is given and differs from the one value that is understood. */
+static void expect_number(reader *r, const char *key, double expected) {
+    const json *node = json_find(r->at, key);
+    if (!is_given(node) || r->status != FM_OK || json_number(node, NAN) == expected) return;
+    r->status = error_set(r->err, FM_ERR_UNSUPPORTED, "%s: %s is not supported unless it is %g",
+                          r->in, key, expected);
+}
+
 /** Refuses a combination of keys. */
 static void require(reader *r, bool holds, const char *what) {
     if (r->status == FM_OK && !holds)
@@ -89,9 +97,16 @@ static const json *rope_object(const json *root) {
     return is_given(node) ? node : NULL;
 }
 
+/** Reads the scaling object; keeps the status of `r`. */
+static reader rope_reader(const reader *r) {
+    return (reader){rope_object(r->at), "config.json: rope scaling", r->status, r->err};
+}
+
 static void read_rope_kind(reader *r, rope_params *p) {
     const json *node = json_find(r->at, "rope_type");
     if (!is_given(node)) node = json_find(r->at, "type");
+    require(r, is_given(node) || !is_given(json_find(r->at, "factor")),
+            "rope_type is missing beside factor");
     const char *name = is_given(node) ? json_string(node) : "default";
     static const struct {
         const char *name;
@@ -142,8 +157,10 @@ static void read_rope(reader *r, config *c) {
     p->base = read_number_or(r, "rope_theta", 1.0, 1e12, 10000.0);
     p->magnitude = 1.0;
     const json *object = rope_object(r->at);
+    require(r, !object || json_is_object(object),
+            "rope_scaling and rope_parameters must be objects or null");
     if (!object || r->status != FM_OK) return;
-    reader inner = {object, "config.json: rope scaling", FM_OK, r->err};
+    reader inner = rope_reader(r);
     p->base = read_number_or(&inner, "rope_theta", 1.0, 1e12, p->base);
     read_rope_kind(&inner, p);
     if (p->scaling != ROPE_SCALING_NONE) read_rope_factor(&inner, c, p);
@@ -161,10 +178,12 @@ static void read_rope(reader *r, config *c) {
 }
 
 /** mscale² of DeepSeek's softmax scale: 1 unless a scaled rope names mscale_all_dim. */
-static double mla_scale_factor(const json *root, const rope_params *p) {
-    if (p->scaling == ROPE_SCALING_NONE) return 1.0;
-    double all_dim = json_number(json_find(rope_object(root), "mscale_all_dim"), 0.0);
-    double magnitude = all_dim > 0 ? rope_yarn_magnitude(p->factor, all_dim) : 1.0;
+static double read_mla_scale(reader *r, const rope_params *p) {
+    reader inner = rope_reader(r);
+    double all_dim = read_number_or(&inner, "mscale_all_dim", 0, 100, 0);
+    r->status = inner.status;
+    if (p->scaling == ROPE_SCALING_NONE || !(all_dim > 0)) return 1.0;
+    double magnitude = rope_yarn_magnitude(p->factor, all_dim);
     return magnitude * magnitude;
 }
 
@@ -212,6 +231,8 @@ static void read_llama(reader *r, config *c) {
     c->n_kv_heads = read_int_or(r, "num_key_value_heads", 1, MAX_HEADS, c->n_heads);
     require(r, c->n_kv_heads > 0 && c->n_heads % c->n_kv_heads == 0,
             "num_attention_heads must be a multiple of num_key_value_heads");
+    require(r, is_given(json_find(r->at, "head_dim")) || c->hidden_size % c->n_heads == 0,
+            "without head_dim, hidden_size must be a multiple of num_attention_heads");
     c->head_dim = read_int_or(r, "head_dim", 2, MAX_HEAD_DIM, c->hidden_size / c->n_heads);
     require(r, c->head_dim >= 2 && c->head_dim <= MAX_HEAD_DIM && c->head_dim % 2 == 0,
             "head_dim must be even, from 2 to 1024");
@@ -220,6 +241,10 @@ static void read_llama(reader *r, config *c) {
     c->rope.dim = c->head_dim;
     c->rope.pairing = FM_ROPE_PAIRING_HALF;
     read_rope(r, c);
+    reader inner = rope_reader(r);
+    expect_number(&inner, "partial_rotary_factor", 1.0);
+    r->status = inner.status;
+    expect_number(r, "partial_rotary_factor", 1.0);
     c->first_k_dense_replace = c->n_layers;
 }
 
@@ -238,7 +263,7 @@ static void read_mla(reader *r, config *c) {
     c->rope.pairing = read_bool_or(r, "rope_interleave", true) ? FM_ROPE_PAIRING_INTERLEAVED
                                                                : FM_ROPE_PAIRING_HALF;
     read_rope(r, c);
-    c->softmax_scale = (float)(mla_scale_factor(r->at, &c->rope) / sqrt((double)c->head_dim));
+    c->softmax_scale = (float)(read_mla_scale(r, &c->rope) / sqrt((double)c->head_dim));
 }
 
 static void read_experts(reader *r, config *c) {
@@ -284,7 +309,8 @@ fm_status config_parse(const json *root, config *out, fm_error *err) {
     reader r = {root, "config.json", FM_OK, err};
     *out = (config){.moe_layer_freq = 1};
     const char *type = json_string(json_find(root, "model_type"));
-    if (!type) return error_set(err, FM_ERR_FORMAT, "config.json: model_type is missing");
+    if (!type)
+        return error_set(err, FM_ERR_FORMAT, "config.json: model_type is missing or not a string");
     for (size_t i = 0; i < sizeof architectures / sizeof *architectures; i++) {
         if (strcmp(type, architectures[i].model_type) != 0) continue;
         strcpy(out->model_type, architectures[i].model_type);

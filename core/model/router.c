@@ -31,11 +31,13 @@ void router_plan_free(router_plan *plan) {
 }
 
 /** The index of the largest value that is still eligible; the lowest one among equals. At least one
- *  is eligible; values that compare with nothing (NaN) are taken when nothing else is left. */
+ *  is eligible; NaN, which compares with nothing, is taken when nothing else is left. */
 static int32_t best_of(const float *values, const bool *eligible, int32_t n) {
     int32_t best = -1;
     for (int32_t i = 0; i < n; i++)
-        if (eligible[i] && (best < 0 || values[i] > values[best])) best = i;
+        if (eligible[i] &&
+            (best < 0 || values[i] > values[best] || (isnan(values[best]) && !isnan(values[i]))))
+            best = i;
     return best;
 }
 

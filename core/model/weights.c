@@ -31,9 +31,8 @@ typedef struct loader {
     fm_dtype dtype;
     bool *used;
     model_weights *out;
-    int32_t layer;     /* -1: tensors outside the layers */
-    uint64_t n_active; /* numerator and denominator of the share of a tensor that one token reads */
-    uint64_t n_choices;
+    int32_t layer; /* -1: tensors outside the layers */
+    bool is_idle;  /* what is found now does not count as active */
     fm_error *err;
 } loader;
 
@@ -44,6 +43,17 @@ static void tensor_name(const loader *l, const char *suffix, char *name) {
         snprintf(name, NAME_SIZE, "%s", suffix);
     else
         snprintf(name, NAME_SIZE, "model.layers.%d.%s", (int)l->layer, suffix);
+}
+
+static fm_status refuse_shape(const loader *l, const char *name, int64_t rows, int64_t cols) {
+    char expected[48];
+    if (cols > 0)
+        snprintf(expected, sizeof expected, "%lld, %lld", (long long)rows, (long long)cols);
+    else
+        snprintf(expected, sizeof expected, "%lld", (long long)rows);
+    return error_set(l->err, FM_ERR_FORMAT,
+                     "tensor %s has another shape than config.json says: [%s] expected", name,
+                     expected);
 }
 
 /** The tensor of the current layer with that suffix and exactly that shape (cols 0: a vector). */
@@ -57,9 +67,7 @@ static fm_status find(loader *l, const char *suffix, int64_t rows, int64_t cols,
                          "tensor %s is missing: the checkpoint is incomplete", name);
     int32_t n_dims = cols > 0 ? 2 : 1;
     if (t->n_dims != n_dims || t->size[0] != rows || (cols > 0 && t->size[1] != cols))
-        return error_set(l->err, FM_ERR_FORMAT,
-                         "tensor %s has another shape than config.json says: [%lld%s%lld] expected",
-                         name, (long long)rows, cols > 0 ? ", " : "", (long long)cols);
+        return refuse_shape(l, name, rows, cols);
     if (t->dtype != FM_DTYPE_F32 && t->dtype != FM_DTYPE_BF16 && t->dtype != FM_DTYPE_F16)
         return error_set(l->err, FM_ERR_UNSUPPORTED,
                          "tensor %s is %s: only F32, BF16 and F16 are supported", name,
@@ -67,7 +75,7 @@ static fm_status find(loader *l, const char *suffix, int64_t rows, int64_t cols,
     if (l->used) l->used[t->index] = true;
     uint64_t count = (uint64_t)rows * (uint64_t)(cols > 0 ? cols : 1);
     l->out->n_params += count;
-    l->out->n_params_active += count * l->n_active / l->n_choices;
+    if (!l->is_idle) l->out->n_params_active += count;
     return FM_OK;
 }
 
@@ -122,7 +130,8 @@ static fm_status load_one(loader *l, const char *suffix, int64_t rows, int64_t c
     return load_matrix(l, &(part_spec){suffix, rows}, 1, cols, false, out);
 }
 
-/** A stack of all experts' matrices, each from the named tensors ("gate_proj" and so on). */
+/** A stack of all experts' matrices, each from the named tensors ("gate_proj" and so on). One token
+ * reads top_k of them; which ones makes no difference to the count, as all are of one size. */
 static fm_status load_experts(loader *l, const char *const *names, int32_t n_parts, int64_t rows,
                               int64_t cols, fm_weight **out) {
     int32_t n_experts = l->c->router.n_experts;
@@ -134,8 +143,10 @@ static fm_status load_experts(loader *l, const char *const *names, int32_t n_par
         char suffix[SUFFIX_SIZE];
         snprintf(suffix, sizeof suffix, "mlp.experts.%d.%s.weight", (int)(i / n_parts),
                  names[i % n_parts]);
+        l->is_idle = i / n_parts >= l->c->router.top_k;
         status = find_part(l, (part_spec){suffix, rows}, cols, &source, &parts[i]);
     }
+    l->is_idle = false;
     if (status == FM_OK) status = load_source(l, &source, false, out);
     free(parts);
     return status;
@@ -293,11 +304,8 @@ static fm_status load_moe(loader *l, model_layer *layer) {
     FM_TRY(load_matrix(l, &(part_spec){"mlp.gate.weight", c->router.n_experts}, 1, c->hidden_size,
                        true, &layer->router));
     if (c->router_has_bias) FM_TRY(load_router_bias(l, layer));
-    l->n_active = (uint64_t)c->router.top_k;
-    l->n_choices = (uint64_t)c->router.n_experts;
     FM_TRY(load_experts(l, gate_up, 2, width, c->hidden_size, &layer->experts_gate_up));
     FM_TRY(load_experts(l, down, 1, c->hidden_size, width, &layer->experts_down));
-    l->n_active = l->n_choices = 1;
     if (c->n_shared_experts == 0) return FM_OK;
     return load_gated(l, "mlp.shared_experts", c->n_shared_experts * width, layer);
 }
@@ -348,7 +356,7 @@ no_memory:
 
 fm_status weights_load(const config *c, const safetensors *files, fm_device *dev, fm_dtype dtype,
                        bool *used, model_weights *out, fm_error *err) {
-    loader l = {c, files, dev, dtype, used, out, -1, 1, 1, err};
+    loader l = {c, files, dev, dtype, used, out, -1, false, err};
     *out = (model_weights){0};
     FM_TRY(make_owned(c, out, err));
     fm_status status = load_ends(&l);

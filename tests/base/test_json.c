@@ -27,8 +27,7 @@ static fm_status parse_exact(const char *text, size_t length, json_limits limits
     return status;
 }
 
-/* ---- Grammar
- * ------------------------------------------------------------------------------------- */
+/* ---- Grammar --------------------------------------------------------------------------------- */
 
 static void json_accepts_valid_texts(void **state) {
     (void)state;
@@ -52,6 +51,7 @@ static void json_accepts_valid_texts(void **state) {
         "0.0e999999",
         "1e307",
         "1e-400",
+        "0.0001e311",
         "123456789012345678901234567890123456789012345678901234567890123",
         "\"\"",
         "\"a\"",
@@ -149,6 +149,7 @@ static void json_refuses_broken_texts_in_clear_words(void **state) {
         {"\"\\ud83d\\u0041\"", FM_ERR_FORMAT, "half of a surrogate pair"},
         {"\"\\ude00\\ud83d\"", FM_ERR_FORMAT, "\\uDE00 is half of a surrogate pair"},
         {"\"\\ud83d\\ud83d\"", FM_ERR_FORMAT, "half of a surrogate pair"},
+        {"\"\\ude00\\ude00\"", FM_ERR_FORMAT, "\\uDE00 is half of a surrogate pair"},
         {"\"\x80\"", FM_ERR_FORMAT, "byte 0x80 is no UTF-8"},
         {"\"\xC3\"", FM_ERR_FORMAT, "byte 0xC3 is no UTF-8"},
         {"\"\xED\xA0\x80\"", FM_ERR_FORMAT, "byte 0xED is no UTF-8"},
@@ -160,6 +161,12 @@ static void json_refuses_broken_texts_in_clear_words(void **state) {
         {"{\"\\/\":1,\"\\u002F\":2}", FM_ERR_FORMAT, "\"/\" stands twice"},
         {"{\"\\u00e4\":1,\"\xC3\xA4\":2}", FM_ERR_FORMAT, "\"\xC3\xA4\" stands twice"},
         {"{\"\xF0\x9F\x98\x80\":1,\"\\ud83d\\ude00\":2}", FM_ERR_FORMAT, "stands twice"},
+        {"{\"\\u007f\":1,\"\x7F\":2}", FM_ERR_FORMAT, "stands twice"},
+        {"{\"\\u0080\":1,\"\xC2\x80\":2}", FM_ERR_FORMAT, "stands twice"},
+        {"{\"\\u07ff\":1,\"\xDF\xBF\":2}", FM_ERR_FORMAT, "stands twice"},
+        {"{\"\\u0800\":1,\"\xE0\xA0\x80\":2}", FM_ERR_FORMAT, "stands twice"},
+        {"{\"\\uffff\":1,\"\xEF\xBF\xBF\":2}", FM_ERR_FORMAT, "stands twice"},
+        {"{\"\\ud800\\udc00\":1,\"\xF0\x90\x80\x80\":2}", FM_ERR_FORMAT, "stands twice"},
         {"[{\"x\":{\"a\":1,\"b\":2,\"a\":3}}]", FM_ERR_FORMAT, "\"a\" stands twice"},
         {"{\"x\":{\"a\":1},\"x\":2}", FM_ERR_FORMAT, "\"x\" stands twice"},
     };
@@ -190,8 +197,7 @@ static void json_refuses_every_beginning_of_a_text(void **state) {
     assert_int_equal(parse_exact(text, strlen(text), roomy, NULL), FM_OK);
 }
 
-/* ---- Limits
- * -------------------------------------------------------------------------------------- */
+/* ---- Limits ---------------------------------------------------------------------------------- */
 
 /* `depth` arrays inside each other. */
 static fm_status parse_nested(int depth, json_limits limits, fm_error *err) {
@@ -227,8 +233,7 @@ static void json_size_is_limited(void **state) {
     assert_string_equal(err.text, "t.json: has 5 bytes, at most 4 are read");
 }
 
-/* ---- Large vocabularies
- * -------------------------------------------------------------------------- */
+/* ---- Large vocabularies ---------------------------------------------------------------------- */
 
 enum { BIG_KEYS = 128000, BIG_KEY_SIZE = 80 };
 
@@ -276,8 +281,7 @@ static void json_finds_one_double_key_among_many(void **state) {
     assert_non_null(strstr(err.text, "vocab: line 128000: the key \"0000"));
 }
 
-/* ---- Reading
- * ------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static void json_strings_are_unescaped(void **state) {
     (void)state;
@@ -386,8 +390,7 @@ static void json_integer_takes_only_what_is_exact(void **state) {
     }
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static void json_read_names_the_path(void **state) {
     const temp_dir *dir = *state;
