@@ -20,11 +20,10 @@ trap 'rm -rf "$work"' EXIT
 
 # Source files that exist, relative to the root: tracked ones and those about to be.
 list_files() {
-    if [ -e .git ]; then
-        git ls-files --cached --others --exclude-standard
-    else
-        find . -type f | sed 's|^\./||'
-    fi | grep -E '^(core|backends|shaders|native|web|tests)/' |
+    {
+        { [ -e .git ] && git ls-files --cached --others --exclude-standard 2>/dev/null; } ||
+            find . -type f | sed 's|^\./||'
+    } | grep -E '^(core|backends|shaders|native|web|tests)/' |
         grep -E '\.(c|h|cu|cuh|comp|sh|awk|py|js|mjs)$' |
         grep -v '^tests/data/' | sort -u | while read -r file; do
         if [ -f "$file" ]; then echo "$file"; fi

@@ -11,14 +11,15 @@ struct json_doc {
     cJSON *root;
 };
 
-/* ---- Documents
- * ----------------------------------------------------------------------------------- */
+/* ---- Documents ------------------------------------------------------------------------------- */
 
 fm_status json_parse(const char *name, const char *text, size_t length, json_limits limits,
                      json_doc **out, fm_error *err) {
     *out = NULL;
     FM_TRY(json_check(name, text, length, limits, err));
     json_doc *doc = calloc(1, sizeof *doc);
+    /* On success cJSON stores the same zeros in its variable for the last error, whichever thread
+     * parses, and nothing here reads it. */
     if (doc) doc->root = cJSON_ParseWithLength(text, length);
     if (!doc || !doc->root) {
         free(doc);
@@ -48,8 +49,7 @@ const json *json_root(const json_doc *doc) {
     return doc->root;
 }
 
-/* ---- Kinds
- * --------------------------------------------------------------------------------------- */
+/* ---- Kinds ----------------------------------------------------------------------------------- */
 
 bool json_is_object(const json *node) {
     return cJSON_IsObject(node);
@@ -75,8 +75,7 @@ bool json_is_null(const json *node) {
     return cJSON_IsNull(node);
 }
 
-/* ---- Members and elements
- * ------------------------------------------------------------------------ */
+/* ---- Members and elements -------------------------------------------------------------------- */
 
 const json *json_find(const json *node, const char *key) {
     return json_is_object(node) ? cJSON_GetObjectItemCaseSensitive(node, key) : NULL;
@@ -100,8 +99,7 @@ size_t json_count(const json *node) {
     return count;
 }
 
-/* ---- Values
- * -------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 const char *json_string(const json *node) {
     return json_is_string(node) ? node->valuestring : NULL;

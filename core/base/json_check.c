@@ -32,8 +32,7 @@ typedef struct checker {
     fm_error *err;
 } checker;
 
-/* ---- Failures
- * ------------------------------------------------------------------------------------ */
+/* ---- Failures -------------------------------------------------------------------------------- */
 
 FM_PRINTF(4, 5)
 static fm_status check_fail(const checker *c, fm_status status, size_t at, const char *format,
@@ -62,8 +61,7 @@ static fm_status check_unexpected(const checker *c, const char *wanted) {
                       wanted);
 }
 
-/* ---- Characters
- * ---------------------------------------------------------------------------------- */
+/* ---- Characters ------------------------------------------------------------------------------ */
 
 /* The next byte, or -1 at the end. */
 static int check_peek(const checker *c) {
@@ -85,8 +83,7 @@ static bool check_is_digit(int byte) {
     return byte >= '0' && byte <= '9';
 }
 
-/* ---- Strings
- * ------------------------------------------------------------------------------------- */
+/* ---- Strings --------------------------------------------------------------------------------- */
 
 /* The value of four hexadecimal digits at `text`, or -1. */
 static int32_t check_hex4(const char *text, size_t length) {
@@ -169,8 +166,7 @@ static fm_status check_string(checker *c, bool *has_escapes) {
     return FM_OK;
 }
 
-/* ---- Numbers
- * ------------------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 static size_t check_digits(checker *c) {
     size_t start = c->at;
@@ -220,8 +216,7 @@ static fm_status check_number(checker *c) {
     return FM_OK;
 }
 
-/* ---- Keys
- * ---------------------------------------------------------------------------------------- */
+/* ---- Keys ------------------------------------------------------------------------------------ */
 
 /* Writes the UTF-8 of a code point; returns its length, at most that of its escape. */
 static size_t check_encode(int32_t cp, char *out) {
@@ -303,8 +298,7 @@ static fm_status check_close_keys(checker *c, size_t first) {
     return FM_OK;
 }
 
-/* ---- Values
- * -------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static fm_status check_value(checker *c, int depth);
 

@@ -44,8 +44,7 @@ static fm_status os_open_regular(const char *path, int *out, size_t *size, fm_er
     return FM_OK;
 }
 
-/* ---- Mapped files
- * -------------------------------------------------------------------------------- */
+/* ---- Mapped files ---------------------------------------------------------------------------- */
 
 /* A file that was cut between its measurement and the map would fault on the first read behind its
  * end, so the size is taken again once the map stands. */
@@ -80,8 +79,7 @@ void os_map_close(os_map *map) {
     *map = (os_map){0};
 }
 
-/* ---- Whole files
- * --------------------------------------------------------------------------------- */
+/* ---- Whole files ----------------------------------------------------------------------------- */
 
 /* Reads until `size` bytes or the end of the file; *got is what was read. */
 static fm_status os_read_fd(const char *path, int fd, char *data, size_t size, size_t *got,
@@ -128,8 +126,7 @@ end:
     return status;
 }
 
-/* ---- Paths
- * --------------------------------------------------------------------------------------- */
+/* ---- Paths ----------------------------------------------------------------------------------- */
 
 bool os_file_exists(const char *path) {
     struct stat st;
@@ -160,8 +157,7 @@ fm_status os_path_join(const char *dir, const char *name, char *out, size_t out_
     return FM_OK;
 }
 
-/* ---- Clock
- * --------------------------------------------------------------------------------------- */
+/* ---- Clock ----------------------------------------------------------------------------------- */
 
 double os_seconds(void) {
     struct timespec now;

@@ -25,8 +25,7 @@ enum {
     LIMITS_PATH_SIZE = 4096,  /* bytes */
 };
 
-/* ---- Small files
- * --------------------------------------------------------------------------------- */
+/* ---- Small files ----------------------------------------------------------------------------- */
 
 /* Reads the beginning of root + path + name; files under /proc and /sys have no size to ask for. */
 static bool limits_read(const char *root, const char *path, const char *name, char *text) {
@@ -67,8 +66,7 @@ static bool limits_field(const char *text, const char *key, uint64_t *out) {
     return false;
 }
 
-/* ---- Control groups
- * ------------------------------------------------------------------------------ */
+/* ---- Control groups -------------------------------------------------------------------------- */
 
 /* True when the comma-separated `list` of `length` bytes holds `word`. */
 static bool limits_list_has(const char *list, size_t length, const char *word) {
@@ -130,8 +128,7 @@ static uint64_t limits_tightest(const char *root, const char *controller, limits
     return tightest;
 }
 
-/* ---- Cores
- * --------------------------------------------------------------------------------------- */
+/* ---- Cores ----------------------------------------------------------------------------------- */
 
 static uint64_t limits_cores_of(uint64_t quota_us, uint64_t period_us) {
     if (period_us == 0) return UINT64_MAX;
@@ -214,8 +211,7 @@ int os_core_count(void) {
 }
 #endif
 
-/* ---- Memory
- * -------------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* `limit` less what the group uses; pages of files that nobody touched lately are given back by the
  * kernel when memory is short, so they count as free. */

@@ -29,8 +29,7 @@ struct safetensors {
     uint64_t file_bytes;
 };
 
-/* ---- The set
- * ------------------------------------------------------------------------------------- */
+/* ---- The set --------------------------------------------------------------------------------- */
 
 static safetensors *safetensors_new(void) {
     safetensors *s = calloc(1, sizeof *s);
@@ -92,8 +91,7 @@ uint64_t safetensors_file_bytes(const safetensors *s) {
     return s->file_bytes;
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 /* Makes room for the maps of all files of the checkpoint. */
 static fm_status safetensors_reserve(safetensors *s, size_t n_files, fm_error *err) {
@@ -117,8 +115,7 @@ static fm_status safetensors_add_single(safetensors *s, const char *path, fm_err
     return safetensors_sort(s, path, err);
 }
 
-/* ---- Shards
- * -------------------------------------------------------------------------------------- */
+/* ---- Shards ---------------------------------------------------------------------------------- */
 
 /* The index names its shards; a name that could lead out of the directory is refused. */
 static fm_status shard_check_name(const char *index_path, const json *entry, fm_error *err) {
@@ -217,8 +214,7 @@ static fm_status safetensors_add_shards(safetensors *s, const char *dir, const c
     return status;
 }
 
-/* ---- Opening
- * ------------------------------------------------------------------------------------- */
+/* ---- Opening --------------------------------------------------------------------------------- */
 
 static fm_status safetensors_add_dir(safetensors *s, const char *dir, fm_error *err) {
     char path[PATH_SIZE];

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/checked.h"
 #include "../base/json.h"
 #include "../base/line.h"
 #include "../base/utf8.h"
@@ -39,8 +38,7 @@ static fm_status header_refuse(const header_reader *r, fm_status status, const c
                      what);
 }
 
-/* ---- One tensor
- * ---------------------------------------------------------------------------------- */
+/* ---- One tensor ------------------------------------------------------------------------------ */
 
 static fm_status header_read_dtype(const header_reader *r, const json *entry, st_tensor *t) {
     const char *name = json_string(json_find(entry, "dtype"));
@@ -115,8 +113,7 @@ static fm_status header_read_tensor(const header_reader *r, const json *entry, s
     return header_read_offsets(r, entry, n_bytes, t);
 }
 
-/* ---- All tensors
- * --------------------------------------------------------------------------------- */
+/* ---- All tensors ----------------------------------------------------------------------------- */
 
 static fm_status header_no_memory(const header_reader *r) {
     return error_set(r->err, FM_ERR_MEMORY, "%s: no memory for the list of its tensors",
@@ -179,8 +176,7 @@ static fm_status header_check_overlap(const header_reader *r, const st_list *lis
     return status;
 }
 
-/* ---- The file
- * ------------------------------------------------------------------------------------ */
+/* ---- The file -------------------------------------------------------------------------------- */
 
 /* Reads the length of the header and checks that the header lies in the file. */
 static fm_status header_read_length(const header_reader *r, const uint8_t *bytes, size_t size,

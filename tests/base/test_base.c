@@ -9,8 +9,7 @@
 #include "base/utf8.h"
 #include "support/temp_dir.h"
 
-/* ---- Status and errors
- * --------------------------------------------------------------------------- */
+/* ---- Status and errors ----------------------------------------------------------------------- */
 
 static void status_text_is_known_for_every_code(void **state) {
     (void)state;
@@ -85,8 +84,7 @@ static void error_set_keeps_what_fits_exactly(void **state) {
     assert_int_equal(strlen(err.text), sizeof err.text - 1);
 }
 
-/* ---- UTF-8
- * --------------------------------------------------------------------------------------- */
+/* ---- UTF-8 ----------------------------------------------------------------------------------- */
 
 static void utf8_length_takes_only_well_formed(void **state) {
     (void)state;
@@ -132,8 +130,7 @@ static void utf8_cut_never_splits_a_code_point(void **state) {
         assert_int_equal(utf8_cut(text, strlen(text), max), wanted[max]);
 }
 
-/* ---- Log
- * ----------------------------------------------------------------------------------------- */
+/* ---- Log ------------------------------------------------------------------------------------- */
 
 typedef struct last_line {
     int n_lines;
@@ -170,8 +167,7 @@ static void log_line_without_callback_is_silent(void **state) {
     log_line(NULL, FM_LOG_INFO, "nor this");
 }
 
-/* ---- Checked arithmetic
- * -------------------------------------------------------------------------- */
+/* ---- Checked arithmetic ---------------------------------------------------------------------- */
 
 static void checked_refuses_what_does_not_fit(void **state) {
     (void)state;
@@ -198,8 +194,7 @@ static void checked_range_is_exact_at_the_borders(void **state) {
     assert_false(checked_range(2, UINT64_MAX, 10));
 }
 
-/* ---- Arena
- * --------------------------------------------------------------------------------------- */
+/* ---- Arena ----------------------------------------------------------------------------------- */
 
 static void arena_alloc_is_aligned_zeroed_and_apart(void **state) {
     (void)state;
@@ -267,8 +262,7 @@ static void arena_strndup_terminates_the_copy(void **state) {
     arena_free(a);
 }
 
-/* ---- Paths and the clock
- * ------------------------------------------------------------------------- */
+/* ---- Paths and the clock --------------------------------------------------------------------- */
 
 static void os_path_join_puts_one_slash(void **state) {
     (void)state;
@@ -306,8 +300,7 @@ static void os_seconds_never_runs_backwards(void **state) {
     }
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static void os_exists_tells_files_from_directories(void **state) {
     const temp_dir *dir = *state;

@@ -27,8 +27,7 @@ static fm_status parse_exact(const char *text, size_t length, json_limits limits
     return status;
 }
 
-/* ---- Grammar
- * ------------------------------------------------------------------------------------- */
+/* ---- Grammar --------------------------------------------------------------------------------- */
 
 static void json_accepts_valid_texts(void **state) {
     (void)state;
@@ -198,8 +197,7 @@ static void json_refuses_every_beginning_of_a_text(void **state) {
     assert_int_equal(parse_exact(text, strlen(text), roomy, NULL), FM_OK);
 }
 
-/* ---- Limits
- * -------------------------------------------------------------------------------------- */
+/* ---- Limits ---------------------------------------------------------------------------------- */
 
 /* `depth` arrays inside each other. */
 static fm_status parse_nested(int depth, json_limits limits, fm_error *err) {
@@ -235,8 +233,7 @@ static void json_size_is_limited(void **state) {
     assert_string_equal(err.text, "t.json: has 5 bytes, at most 4 are read");
 }
 
-/* ---- Large vocabularies
- * -------------------------------------------------------------------------- */
+/* ---- Large vocabularies ---------------------------------------------------------------------- */
 
 enum { BIG_KEYS = 128000, BIG_KEY_SIZE = 80 };
 
@@ -284,8 +281,7 @@ static void json_finds_one_double_key_among_many(void **state) {
     assert_non_null(strstr(err.text, "vocab: line 128000: the key \"0000"));
 }
 
-/* ---- Reading
- * ------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static void json_strings_are_unescaped(void **state) {
     (void)state;
@@ -394,8 +390,7 @@ static void json_integer_takes_only_what_is_exact(void **state) {
     }
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 static void json_read_names_the_path(void **state) {
     const temp_dir *dir = *state;

@@ -51,8 +51,7 @@ static void write_json(const temp_dir *dir, const char *name, const char *text) 
     temp_dir_write_text(dir, name, json);
 }
 
-/* ---- Good files
- * ---------------------------------------------------------------------------------- */
+/* ---- Good files ------------------------------------------------------------------------------ */
 
 static void safetensors_single_file_is_read(void **state) {
     const temp_dir *dir = *state;
@@ -184,8 +183,7 @@ static void safetensors_single_file_goes_before_an_index(void **state) {
     safetensors_close(s);
 }
 
-/* ---- Broken files
- * -------------------------------------------------------------------------------- */
+/* ---- Broken files ---------------------------------------------------------------------------- */
 
 typedef struct broken_file {
     const char *header;
@@ -356,8 +354,7 @@ static void safetensors_long_hostile_names_stay_one_line(void **state) {
     assert_non_null(strstr(err.text, "\xE2\x82\xAC has no shape"));
 }
 
-/* ---- Broken directories
- * -------------------------------------------------------------------------- */
+/* ---- Broken directories ---------------------------------------------------------------------- */
 
 static fm_status open_dir(const temp_dir *dir, fm_error *err) {
     safetensors *s = NULL;
