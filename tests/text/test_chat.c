@@ -176,6 +176,21 @@ static void chat_bad_calls_are_refused(void **state) {
     fm_tokenizer_close(t);
 }
 
+static void chat_missing_mark_leaves_the_list_as_it_was(void **state) {
+    (void)state;
+    static const fm_message message = {"user", "x"};
+    const fixture_json part = {.added = ADDED("300", BOS) "," ADDED("301", USER)};
+    fm_tokenizer *t = fixture_make(&part, NULL);
+    fm_tokens out = {0};
+    fm_error err = {0};
+    assert_int_equal(fm_tokens_append(&out, 7), FM_OK);
+    assert_int_equal(fm_chat_encode(t, NULL, &message, 1, &out, &err), FM_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.text, "no token " BOT));
+    assert_int_equal(out.count, 1);
+    fm_tokens_free(&out);
+    fm_tokenizer_close(t);
+}
+
 static void chat_without_a_layout_says_so(void **state) {
     (void)state;
     static const fm_message message = {"user", "x"};
@@ -194,6 +209,7 @@ int main(void) {
         cmocka_unit_test(chat_contents_can_not_produce_marks),
         cmocka_unit_test(chat_layout_follows_vocabulary_and_template),
         cmocka_unit_test(chat_bad_calls_are_refused),
+        cmocka_unit_test(chat_missing_mark_leaves_the_list_as_it_was),
         cmocka_unit_test(chat_without_a_layout_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

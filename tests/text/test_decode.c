@@ -158,6 +158,21 @@ static void decode_needs_room_for_the_bound(void **state) {
     fm_tokenizer_close(t);
 }
 
+/* Two bytes that wait and a longest token without one valid byte: each of them is replaced. */
+static void decode_bound_is_reached_and_not_exceeded(void **state) {
+    (void)state;
+    fm_tokenizer *t = fixture_make(&(fixture_json){.vocab = ",\"ÿÿÿÿÿÿÿÿ\":256"}, NULL);
+    fm_decoder d = {0};
+    char out[64];
+    size_t n = 0;
+    assert_int_equal(fm_decoder_push(&d, t, 0xE4, out, sizeof(out), &n), FM_OK);
+    assert_int_equal(fm_decoder_push(&d, t, 0xB8, out, sizeof(out), &n), FM_OK);
+    assert_int_equal(fm_decoder_push(&d, t, 256, out, sizeof(out), &n), FM_OK);
+    assert_int_equal(n, 9 * 3);
+    assert_int_equal(n, fm_decoder_bound(t));
+    fm_tokenizer_close(t);
+}
+
 /* ---- Random cuts ----------------------------------------------------------------------------- */
 
 /* The whole text with each maximal invalid part replaced. */
@@ -223,6 +238,7 @@ int main(void) {
         cmocka_unit_test(decode_special_tokens_are_skipped_on_request),
         cmocka_unit_test(decode_unknown_ids_give_no_text),
         cmocka_unit_test(decode_needs_room_for_the_bound),
+        cmocka_unit_test(decode_bound_is_reached_and_not_exceeded),
         cmocka_unit_test(decode_gives_the_text_back_however_it_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

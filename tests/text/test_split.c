@@ -27,6 +27,9 @@ static const struct {
     const char *text, *pieces;
 } reference_cases[] = {
     {V3, "", ""},
+    {V3, "a\nb", "a|\n|b"},
+    {V3, "\r\nx", "\r\n|x"},
+    {V3, "\na", "\n|a"},
     {V3, "abc def", "abc| def"},
     {V3, " abc", " abc"},
     {V3, "a  b", "a| | b"},
@@ -77,6 +80,8 @@ static const struct {
     {V3, "$x = a->b[3];", "$x| =| a|->|b|[|3|];"},
     {V3, "\tif (x)", "\tif| (|x|)"},
     {V3, "$$", "$$"},
+    {SM, "!\U00011de0!", "!|\U00011de0|!"},
+    {SM, "a\nb", "a|\n|b"},
     {SM, "abc def", "abc| def"},
     {SM, " abc", " abc"},
     {SM, "a  b", "a| | b"},
