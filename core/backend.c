@@ -261,6 +261,8 @@ static fm_status check_source(const fm_device *dev, const fm_weight_source *sour
     if (dtype >= FM_DTYPE_COUNT || !(dev->info.weight_dtypes >> dtype & 1u))
         return error_set(err, FM_ERR_UNSUPPORTED, "the device has no weights in %s",
                          fm_dtype_name(dtype));
+    if (source->n_parts > INT32_MAX / source->n_matrices)
+        return error_set(err, FM_ERR_ARG, "a weight has too many parts");
     for (int32_t i = 0; i < source->n_matrices * source->n_parts; i++)
         if (source->parts[i].rows < 1 ||
             source->parts[i].rows != source->parts[i % source->n_parts].rows)

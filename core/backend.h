@@ -171,7 +171,7 @@ typedef enum fm_rope_pairing {
 typedef struct fm_rope {
     fm_tensor x;         /* [T, H, R] */
     fm_tensor positions; /* i32 [T] */
-    fm_tensor table;     /* [positions, R/2, 2]: cosine, sine */
+    fm_tensor table;     /* [positions, R/2, 2]: cosine, sine; a position's pairs are dense */
     fm_rope_pairing pairing;
     fm_tensor y; /* [T, H, R] */
 } fm_rope;

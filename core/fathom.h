@@ -235,11 +235,11 @@ typedef struct fm_model_params {
     const char
         *dtype; /* of weights: "auto" (as in the files), "f32", "bf16", "f16"; NULL: "auto" */
     const char
-        *cache_dtype;    /* "auto" (f32 with f32 weights, else bf16), "f32", "bf16"; NULL: "auto" */
-    const char *isa;     /* CPU instruction set, for tests: "scalar", "avx2", "avx512"; NULL: the
-                            best there is. All give the same bits. */
-    int32_t n_threads;   /* default: physical cores within the cgroup's quota */
-    int32_t max_context; /* tokens of one sequence; default: the model's, at most 4096 */
+        *cache_dtype;  /* "auto" (f32 with f32 weights, else bf16), "f32", "bf16"; NULL: "auto" */
+    const char *isa;   /* CPU instruction set, for tests: "scalar_soft" (no fma), "scalar", "avx2",
+                          "avx512"; NULL: the best there is. All give the same bits. */
+    int32_t n_threads; /* default: physical cores within the cgroup's quota */
+    int32_t max_context;     /* tokens of one sequence; default: the model's, at most 4096 */
     int32_t max_step_tokens; /* tokens of one step, so of one prompt chunk; default 256 */
     fm_log_fn log;
     void *log_user;

@@ -20,9 +20,11 @@ static fm_status cpu_open(const fm_device_params *params, fm_log log, fm_device_
                           fm_error *err) {
     const cpu_kernels *kernels = cpu_kernels_find(params->isa);
     if (!kernels)
-        return error_set(err, FM_ERR_UNSUPPORTED,
-                         "this machine has no instruction set \"%s\": use scalar, avx2 or avx512",
-                         params->isa);
+        return error_set(
+            err, FM_ERR_UNSUPPORTED,
+            "this machine has no instruction set \"%s\": use scalar_soft, scalar, avx2 or "
+            "avx512",
+            params->isa);
     fm_device_state *s = calloc(1, sizeof *s);
     if (!s) return error_set(err, FM_ERR_MEMORY, "out of memory while opening the CPU");
     fm_status status = pool_new(params->n_threads, &s->threads, err);

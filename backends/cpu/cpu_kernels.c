@@ -200,13 +200,8 @@ static void softmax_merge(cpu_softmax *state, float *acc, const cpu_softmax *par
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-#define PASTE2(a, b)  a##b
-#define PASTE(a, b)   PASTE2(a, b)
-#define STRING2(name) #name
-#define STRING(name)  STRING2(name)
-
-const cpu_kernels PASTE(cpu_kernels_, CPU_ISA) = {
-    .isa = STRING(CPU_ISA),
+const cpu_kernels CPU_TABLE = {
+    .isa = CPU_ISA,
     .dot_tile_f32 = dot_tile_f32,
     .dot_tile_bf16 = dot_tile_bf16,
     .dot_tile_f16 = dot_tile_f16,

@@ -58,14 +58,15 @@ typedef struct cpu_kernels {
                           const float *part_acc, int64_t dv);
 } cpu_kernels;
 
-extern const cpu_kernels cpu_kernels_scalar;
+extern const cpu_kernels cpu_kernels_scalar_soft; /* for any machine */
 #if defined(__x86_64__)
+extern const cpu_kernels cpu_kernels_scalar; /* the same with hardware fma */
 extern const cpu_kernels cpu_kernels_avx2;
 extern const cpu_kernels cpu_kernels_avx512;
 #endif
 
-/** The table of that name ("scalar", "avx2", "avx512"), or for NULL the best that this machine
- * runs; NULL when the name is unknown or the machine lacks it. */
+/** The table of that name ("scalar_soft", "scalar", "avx2", "avx512"), or for NULL the best that
+ * this machine runs; NULL when the name is unknown or the machine lacks it. */
 const cpu_kernels *cpu_kernels_find(const char *isa);
 
 #endif

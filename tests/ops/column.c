@@ -22,6 +22,7 @@ static const tolerance cpu_tolerances[FM_DTYPE_COUNT] = {
 
 /* The first is the definition. */
 static const subject subjects[] = {
+    {"cpu scalar_soft, 1 thread", &fm_backend_cpu, "scalar_soft", 1, true, cpu_tolerances},
     {"cpu scalar, 1 thread", &fm_backend_cpu, "scalar", 1, true, cpu_tolerances},
     {"cpu scalar, 2 threads", &fm_backend_cpu, "scalar", 2, true, cpu_tolerances},
     {"cpu avx2, 1 thread", &fm_backend_cpu, "avx2", 1, true, cpu_tolerances},
