@@ -78,15 +78,18 @@ run_one() {
     cat "$work/report"
 }
 
-# fuzz_one NAME - one fuzz target, from the checked-in seeds and what former runs kept.
+# fuzz_one NAME - one fuzz target, with its dictionary, from the checked-in seeds and what former
+# runs kept.
 fuzz_one() {
     kept=build-fuzz/corpus/$1
     mkdir -p "$kept"
     seeds=
     [ ! -d "tests/fuzz/seeds/$1" ] || seeds=tests/fuzz/seeds/$1
-    # shellcheck disable=SC2086 # a folder or nothing
+    words=
+    [ ! -f "tests/fuzz/$1.dict" ] || words=-dict=tests/fuzz/$1.dict
+    # shellcheck disable=SC2086 # one word or nothing, each
     "build-fuzz/fuzz/$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
-        -print_final_stats=1 -artifact_prefix="build-fuzz/$1-" "$kept" $seeds
+        -print_final_stats=1 -artifact_prefix="build-fuzz/$1-" $words "$kept" $seeds
 }
 
 # ---- All suites, as lines KIND|LABEL|COMMAND -----------------------------------------------------

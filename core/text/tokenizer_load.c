@@ -10,6 +10,7 @@
 
 #define FILE_NAME   "tokenizer.json"
 #define CONFIG_NAME "tokenizer_config.json"
+#define MAX_MERGES  (4 * VOCAB_MAX_SIZE) /* Llama 3 has 2.2 for a token */
 
 static const json_limits limits = {.max_bytes = (size_t)64 << 20, .max_depth = 64};
 
@@ -202,7 +203,12 @@ static fm_status load_merges(fm_tokenizer *t, const json *merges, fm_error *err)
     if (!json_is_array(merges)) {
         return error_set(err, FM_ERR_FORMAT, FILE_NAME ": model.merges must be an array");
     }
-    FM_TRY(bpe_new(&t->bpe, t->memory, json_count(merges), err));
+    const size_t n_merges = json_count(merges);
+    if (n_merges > MAX_MERGES) {
+        return error_set(err, FM_ERR_LIMIT, FILE_NAME ": %zu merges are above the limit of %d",
+                         n_merges, MAX_MERGES);
+    }
+    FM_TRY(bpe_new(&t->bpe, t->memory, n_merges, err));
     char *joined = arena_alloc(t->memory, t->vocab.max_text, 1);
     if (!joined) return error_set(err, FM_ERR_MEMORY, "out of memory for merges");
     uint32_t rank = 0;

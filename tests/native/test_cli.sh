@@ -98,7 +98,9 @@ checkpoint=$(first_with "$data/oracle" config.json)
 both=$work/both
 mkdir "$both"
 [ -z "$checkpoint" ] || cp "$checkpoint"/*.json "$checkpoint"/*.safetensors "$both"
-[ -z "$tokenizer" ] || cp "$tokenizer"/tokenizer*.json "$both"
+[ -z "$tokenizer" ] || cp "$tokenizer/tokenizer.json" "$both"
+# The special tokens of the tokenizer lie behind the checkpoint's small vocabulary.
+echo '{"add_bos_token": false}' >"$both/tokenizer_config.json"
 
 need_tokenizer() {
     [ -n "$tokenizer" ] && return 0
@@ -375,18 +377,19 @@ generate_prompt_forms_agree() {
     cmp -s "$work/out" "$work/first" || complain "standard input gave another answer"
 }
 
+# The letter Z stands in for a BOS token: its id is within the checkpoint's vocabulary.
 generate_adds_exactly_one_bos() {
     need_both || return
-    find_mark
-    [ -n "$mark" ] || { skip "the tokenizer has no added token" && return; }
     mkdir -p "$work/bos"
     cp "$both"/* "$work/bos"
-    printf '{"add_bos_token": true, "bos_token": "%s"}' "$mark" >"$work/bos/tokenizer_config.json"
-    run generate "$work/bos" -p Q -n 1 --json
-    [ $status -eq 0 ] || { skip "the checkpoint's vocabulary is too small" && return; }
-    grep -q '"prompt_tokens":2,' "$work/out" || complain "no BOS was added: $(cat "$work/out")"
-    run generate "$work/bos" -p "${mark}Q" -n 1 --json
-    grep -q '"prompt_tokens":2,' "$work/out" || complain "a second BOS: $(cat "$work/out")"
+    echo '{"add_bos_token": true, "bos_token": "Z"}' >"$work/bos/tokenizer_config.json"
+    for text in Q ZQ; do
+        run generate "$work/bos" -p $text -n 1 --json
+        expect_status 0
+        grep -q '"prompt_tokens":2,' "$work/out" || complain "$text: $(cat "$work/out")"
+    done
+    run generate "$both" -p Q -n 1 --json
+    grep -q '"prompt_tokens":1,' "$work/out" || complain "a BOS that nobody asked for"
 }
 
 generate_without_tokenizer_takes_no_text() {

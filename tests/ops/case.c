@@ -28,9 +28,9 @@ const fm_tensor *op_output(op_kind op, const op_args *args) {
 }
 
 void shape_print(const op_shape *s, char *out, size_t out_size) {
-    static const char *const flags[] = {"STRIDED",    "IN_PLACE",    "IN_PLACE_UP", "BIAS",
-                                        "ACCUMULATE", "WEIGHTED",    "PARTS",       "TRANSPOSED",
-                                        "CONVERTED",  "INTERLEAVED", "LATENT",      "ONE_EXPERT"};
+    static const char *const flags[] = {
+        "STRIDED",    "IN_PLACE",  "IN_PLACE_UP", "BIAS",   "ACCUMULATE", "WEIGHTED", "PARTS",
+        "TRANSPOSED", "CONVERTED", "INTERLEAVED", "LATENT", "ONE_EXPERT", "UNALIGNED"};
     const op_definition *d = op_entries[s->op].definition;
     int n = snprintf(out, out_size, "%s T%d H%d G%d K%d N%d E%d", op_entries[s->op].name, s->T,
                      s->H, s->G, s->K, s->N, s->E);
@@ -141,7 +141,7 @@ const fm_weight *case_weight(op_case *c, int32_t n_matrices, int64_t rows, int64
     w->bytes = must_alloc(size);
     memset(w->bytes, 0xff, size);
     w->values = must_alloc((size_t)(n_matrices * rows * cols) * sizeof *w->values);
-    uint8_t *data = w->bytes + (flags & PARTS ? 1 : 0);
+    uint8_t *data = w->bytes + (flags & UNALIGNED ? 1 : 0);
     double *values = w->values;
     for (int32_t i = 0; i < n_matrices * n_parts; i++) {
         int64_t n = cut[i % n_parts];
@@ -151,7 +151,8 @@ const fm_weight *case_weight(op_case *c, int32_t n_matrices, int64_t rows, int64
                                        .row_stride = transposed ? 1 : cols + gap,
                                        .col_stride = transposed ? n + gap : 1};
         fill_part(c, &w->parts[i], values);
-        data += (size_t)(transposed ? cols * (n + gap) : n * (cols + gap)) * fm_dtype_size(dtype);
+        /* Rows of NaN between parts: one part's row stride does not lead to the next part. */
+        data += (size_t)((n + gap) * (cols + gap)) * fm_dtype_size(dtype);
         values += n * cols;
     }
     return &w->w;

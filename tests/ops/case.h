@@ -33,12 +33,13 @@ enum {
     BIAS = 1 << 3,
     ACCUMULATE = 1 << 4,
     WEIGHTED = 1 << 5,    /* gather_rows: with weights */
-    PARTS = 1 << 6,       /* a matrix of three parts, their bytes unaligned, gaps between rows */
+    PARTS = 1 << 6,       /* a matrix of three parts, gaps between their rows */
     TRANSPOSED = 1 << 7,  /* a matrix whose columns are dense in the source */
     CONVERTED = 1 << 8,   /* weights converted from F32 */
     INTERLEAVED = 1 << 9, /* rope: the other pairing; attend: tokens of sequences alternate */
     LATENT = 1 << 10,     /* attend: v is the first part of k; cache_write: a part of the rows */
     ONE_EXPERT = 1 << 11, /* matmul_experts: all rows belong to one expert */
+    UNALIGNED = 1 << 12,  /* the weight's bytes start at an odd address */
 };
 
 typedef struct op_shape {

@@ -11,6 +11,7 @@
 const op_row op_rows[] = {
     {OP_embed, 0, .T = MANY_TOKENS, .K = WIDTHS, .N = {40}},
     {OP_embed, STRIDED | PARTS, .T = {17}, .K = WIDTHS, .N = {1, 40}},
+    {OP_embed, UNALIGNED | PARTS, .T = {17}, .K = {17, 64}, .N = {40}},
     {OP_embed, CONVERTED, .T = {17}, .K = WIDTHS, .N = {40}},
     {OP_embed, TRANSPOSED | CONVERTED, .T = {17}, .K = {17, 64}, .N = {40}},
 
@@ -22,7 +23,9 @@ const op_row op_rows[] = {
     {OP_matmul, STRIDED | BIAS, .T = TOKENS, .K = WIDTHS, .N = {33}},
     {OP_matmul, ACCUMULATE | PARTS, .T = TOKENS, .K = WIDTHS, .N = {2, 33}},
     {OP_matmul, STRIDED | BIAS | ACCUMULATE, .T = TOKENS, .K = {64, 513}, .N = {1, 48}},
-    {OP_matmul, CONVERTED | PARTS, .T = TOKENS, .K = {17, 513}, .N = {33}},
+    {OP_matmul, UNALIGNED, .T = {2, 17}, .K = WIDTHS, .N = {7}},
+    {OP_matmul, UNALIGNED | PARTS, .T = {17}, .K = WIDTHS, .N = {33}},
+    {OP_matmul, CONVERTED | PARTS | UNALIGNED, .T = TOKENS, .K = {17, 513}, .N = {33}},
     {OP_matmul, TRANSPOSED, .T = TOKENS, .K = WIDTHS, .N = {7}},
     {OP_matmul, TRANSPOSED | PARTS | STRIDED, .T = {17}, .K = WIDTHS, .N = {33}},
     {OP_matmul, TRANSPOSED | PARTS | CONVERTED, .T = {2}, .K = WIDTHS, .N = {33}},
@@ -31,6 +34,7 @@ const op_row op_rows[] = {
     {OP_matmul_heads, 0, .T = TOKENS, .K = WIDTHS, .N = {16}, .H = 3},
     {OP_matmul_heads, STRIDED, .T = TOKENS, .K = WIDTHS, .N = {7}, .H = 5},
     {OP_matmul_heads, STRIDED | PARTS, .T = {17}, .K = {17, 64}, .N = {33}, .H = 4},
+    {OP_matmul_heads, UNALIGNED | PARTS, .T = {2}, .K = {17, 64}, .N = {33}, .H = 4},
     {OP_matmul_heads, TRANSPOSED, .T = {17}, .K = {15, 64}, .N = {33}, .H = 4},
     {OP_matmul_heads, TRANSPOSED | CONVERTED | STRIDED, .T = {2}, .K = {16, 17}, .N = {33}, .H = 1},
 
@@ -64,6 +68,7 @@ const op_row op_rows[] = {
     {OP_matmul_experts, 0, .T = TOKENS, .K = WIDTHS, .N = {33}, .E = 6},
     {OP_matmul_experts, ONE_EXPERT, .T = TOKENS, .K = {17, 64}, .N = {33}, .E = 4},
     {OP_matmul_experts, STRIDED | PARTS, .T = TOKENS, .K = {16, 513}, .N = {7}, .E = 6},
+    {OP_matmul_experts, UNALIGNED | PARTS, .T = {17}, .K = {16, 33}, .N = {7}, .E = 6},
     {OP_matmul_experts, STRIDED | CONVERTED | PARTS, .T = {17}, .K = {16, 513}, .N = {7}, .E = 8},
     {OP_matmul_experts, TRANSPOSED, .T = {130}, .K = {17, 64}, .N = {33}, .E = 5},
     {OP_matmul_experts, 0, .T = {2}, .K = {64}, .N = {16}, .E = 24},

@@ -322,9 +322,11 @@ static void check_layout(const column *col, const op_case *c) {
 }
 
 static void numerics_matmul_ignores_the_layout_of_the_source(void **state) {
-    static const uint32_t layouts[] = {0, PARTS, TRANSPOSED, TRANSPOSED | PARTS,
-                                       CONVERTED | PARTS | TRANSPOSED};
-    for (int32_t i = 0; i < 5; i++)
+    static const uint32_t layouts[] = {0,          PARTS,
+                                       UNALIGNED,  PARTS | UNALIGNED,
+                                       TRANSPOSED, TRANSPOSED | PARTS,
+                                       CONVERTED,  CONVERTED | PARTS | TRANSPOSED | UNALIGNED};
+    for (int32_t i = 0; i < 8; i++)
         each_weight(state,
                     (op_shape){.op = OP_matmul, .flags = layouts[i], .T = 17, .K = 113, .N = 70},
                     check_layout);

@@ -173,14 +173,15 @@ static int32_t count_nan(const double *values, size_t n) {
     return count;
 }
 
-/* NaN in the last element of the first operand: where it has to appear, the reference says. A
- * kernel that loses it would hide a broken model. */
+/* NaN at the end of the first and the last row of the first operand: where it has to appear, the
+ * reference says. A kernel that loses it would hide a broken model. */
 static void put_nan(op_case *c) {
     const op_operand *first = &op_entries[c->shape.op].definition->operands[0];
     const fm_tensor *x = (const fm_tensor *)(const void *)((uint8_t *)&c->args + first->offset);
-    if (x->dtype == FM_DTYPE_F32)
-        host_set(x, x->size[0] - 1, x->n_dims > 1 ? x->size[1] - 1 : 0,
-                 x->n_dims > 2 ? x->size[2] - 1 : 0, (double)NAN);
+    if (x->dtype != FM_DTYPE_F32) return;
+    int64_t j = x->n_dims > 1 ? x->size[1] - 1 : 0, k = x->n_dims > 2 ? x->size[2] - 1 : 0;
+    host_set(x, 0, j, k, (double)NAN);
+    host_set(x, x->size[0] - 1, j, k, (double)NAN);
 }
 
 static void run_nan_column(table_run *run, const op_case *c, const column *col, case_results *r) {
