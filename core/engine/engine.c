@@ -215,6 +215,7 @@ fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err) {
     if (!r->active) return FM_OK;
     if (r->max_new == 0) {
         finish(r, FM_FINISH_LENGTH, FM_OK);
+        *active = r->active ? 1 : 0; /* the last event may have submitted the next request */
         return FM_OK;
     }
     bool drawn = false;

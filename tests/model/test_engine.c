@@ -297,6 +297,45 @@ static void engine_two_engines_of_a_model_do_not_meet(void **state) {
     }
 }
 
+typedef struct chain {
+    fm_engine *engine;
+    const oracle_case *c;
+    int32_t n_left; /* requests still to be submitted */
+    run_answer answer;
+} chain;
+
+static bool submit_next(void *user, const fm_event *event) {
+    chain *l = user;
+    run_answer unused;
+    fm_request next = request_of(l->c, 4, &unused);
+    next.on_event = submit_next;
+    next.user = l;
+    if (event->finish == FM_FINISH_NONE) {
+        l->answer.ids[l->answer.n++] = event->id;
+        assert_int_equal(fm_engine_submit(l->engine, &next, NULL), FM_ERR_STATE);
+    } else if (l->n_left-- > 0) {
+        l->answer.n = 0;
+        submit(l->engine, &next);
+    }
+    return true;
+}
+
+static void engine_last_event_may_submit_the_next_request(void **state) {
+    (void)state;
+    const oracle_case c = prompt7(LLAMA);
+    fm_model_params params = f32;
+    params.max_context = 11;
+    run r = run_open(LLAMA, &params);
+    chain l = {.engine = r.engine, .c = &c, .n_left = 2};
+    const int32_t full[11] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+    /* The first request ends at once, as its prompt fills the context. */
+    const fm_request first = {.ids = full, .n_ids = 11, .on_event = submit_next, .user = &l};
+    finish(r.engine, &first);
+    assert_int_equal(l.n_left, -1);
+    expect_greedy(&l.answer, &c, 4);
+    run_close(&r);
+}
+
 /* ---- Seeds ----------------------------------------------------------------------------------- */
 
 static void engine_sampled_answers_repeat_with_the_seed_in_any_chunks(void **state) {
@@ -335,6 +374,7 @@ int main(void) {
         IN_DIR(engine_running_request_keeps_others_out),
         cmocka_unit_test(engine_arguments_may_go_after_submit),
         cmocka_unit_test(engine_requests_leave_nothing_in_the_cache),
+        cmocka_unit_test(engine_last_event_may_submit_the_next_request),
         cmocka_unit_test(engine_two_engines_of_a_model_do_not_meet),
         cmocka_unit_test(engine_sampled_answers_repeat_with_the_seed_in_any_chunks),
     };

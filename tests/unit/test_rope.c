@@ -77,6 +77,8 @@ static const struct yarn_case {
     {"ramp of no width", "deepseek_v3",
      "quantization_config;rope_scaling/truncate=false;rope_scaling/beta_fast=1", 40, 22.5134406,
      22.5144406},
+    {"ramp of no width at the first pair", "deepseek_v3",
+     "quantization_config;rope_scaling/original_max_position_embeddings=6", 40, 0, 0.001},
     {"ramp before the first pair", "deepseek_v3",
      "quantization_config;rope_scaling/original_max_position_embeddings=4", 40, 0, -1},
 };
