@@ -115,8 +115,7 @@ static fm_status encode_short(const bpe *b, const uint8_t *piece, size_t length,
 
 #define NO_NODE UINT32_MAX
 
-/* A symbol, at the index of its first byte. One that was merged into its left neighbour has no id.
- */
+/* A symbol, at the index of its first byte; without an id once it is merged into its left one. */
 typedef struct node {
     uint32_t id;
     uint32_t prev, next; /* NO_NODE at the ends */
