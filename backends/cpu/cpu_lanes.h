@@ -63,6 +63,14 @@ static inline lanes lanes_scale(lanes a, lanes n) {
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), power));
 }
 
+/** The sum of sixteen partial sums, in the one order of the numerics rule: +8, +4, +2, +1. */
+static inline float lanes_fold(lanes a) {
+    __m256 s8 = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+    __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
+    return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
+}
+
 #elif defined(__AVX2__)
 #include <immintrin.h>
 
@@ -121,6 +129,13 @@ static inline lanes lanes_scale(lanes a, lanes n) {
     return (lanes){lanes_half_scale(a.lo, n.lo), lanes_half_scale(a.hi, n.hi)};
 }
 
+static inline float lanes_fold(lanes a) {
+    __m256 s8 = _mm256_add_ps(a.lo, a.hi);
+    __m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+    __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
+    return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
+}
+
 #else /* scalar: the definition */
 
 typedef struct {
@@ -175,6 +190,13 @@ static inline lanes lanes_scale(lanes a, lanes n) {
     LANES_EACH(half_from_bits(half_to_bits(a.at[l]) + ((uint32_t)(int32_t)n.at[l] << 23)));
 }
 
+/** The sum of sixteen partial sums, in the one order of the numerics rule: +8, +4, +2, +1. */
+static inline float lanes_fold(lanes a) {
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) a.at[l] += a.at[l + half];
+    return a.at[0];
+}
+
 #endif
 
 /* ---- The same for every form ----------------------------------------------------------------- */
@@ -190,15 +212,6 @@ static inline void lanes_store_part(float *p, lanes a, int64_t n) {
     float part[LANES];
     lanes_store(part, a);
     for (int64_t l = 0; l < n; l++) p[l] = part[l];
-}
-
-/** The sum of sixteen partial sums, in the one order of the numerics rule: +8, +4, +2, +1. */
-static inline float lanes_fold(lanes a) {
-    float s[LANES];
-    lanes_store(s, a);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++) s[l] += s[l + half];
-    return s[0];
 }
 
 /** e^x to about one unit in the last place; exp(0) is exactly 1. Below -87 it is exactly 0, above
