@@ -148,8 +148,9 @@ typedef enum fm_encode_mode {
     FM_ENCODE_PLAIN, /* text is text: no added token comes out of it */
 } fm_encode_mode;
 
-/** Appends the ids of `length` bytes of text (any bytes; what is no UTF-8 is tokenised byte by
- * byte). No BOS is added. Linear up to a logarithm in `length`, also on hostile text. */
+/** Appends the ids of `length` bytes of text. Any bytes: what is no UTF-8 counts as a character
+ * that no split rule knows. FM_ERR_UNSUPPORTED when the vocabulary has no token for a byte. No BOS
+ * is added. Linear up to a logarithm in `length`, also on hostile text. */
 fm_status fm_tokenizer_encode(const fm_tokenizer *t, const char *text, size_t length,
                               fm_encode_mode mode, fm_tokens *out, fm_error *err);
 

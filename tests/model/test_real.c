@@ -7,23 +7,12 @@
 
 #include "oracle.h"
 #include "run.h"
+#include "support/cache.h"
 
 static char model_dir[2048], oracle_dir[2048];
 
-/** Skips with the reason when `name` is not in `dir`. */
-static void need(const char *dir, const char *name, const char *command) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "rb");
-    if (!f) {
-        print_message("skip: %s is not there; make it with %s\n", path, command);
-        skip();
-    }
-    fclose(f);
-}
-
 static void need_model(void) {
-    need(model_dir, "model.safetensors", "./dev model smollm2");
+    cache_need(model_dir, "model.safetensors", "./dev model smollm2");
 }
 
 static void real_model_says_paris(void **state) {
@@ -43,7 +32,7 @@ static void real_model_says_paris(void **state) {
 static void real_model_f32_logits_are_the_references(void **state) {
     (void)state;
     need_model();
-    need(oracle_dir, "cases.txt", "./dev oracle");
+    cache_need(oracle_dir, "cases.txt", "./dev oracle");
     oracle o;
     assert_true(oracle_read(oracle_dir, &o));
     assert_true(o.n_cases >= 3);
@@ -71,26 +60,12 @@ static void real_model_f32_logits_are_the_references(void **state) {
     oracle_free(&o);
 }
 
-/** The cache folder as ./dev chooses it. */
-static void find_cache(void) {
-    const char *cache = getenv("FATHOM_CACHE"), *xdg = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    char root[1024];
-    if (cache)
-        snprintf(root, sizeof root, "%s", cache);
-    else if (xdg)
-        snprintf(root, sizeof root, "%s/fathom", xdg);
-    else
-        snprintf(root, sizeof root, "%s/.cache/fathom", home ? home : "");
-    snprintf(model_dir, sizeof model_dir, "%s/models/smollm2", root);
-    snprintf(oracle_dir, sizeof oracle_dir, "%s/oracle/smollm2", root);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(real_model_says_paris),
         cmocka_unit_test(real_model_f32_logits_are_the_references),
     };
-    find_cache();
+    cache_path("models/smollm2", model_dir, sizeof model_dir);
+    cache_path("oracle/smollm2", oracle_dir, sizeof oracle_dir);
     return cmocka_run_group_tests_name("test_real", tests, NULL, NULL);
 }

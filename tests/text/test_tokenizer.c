@@ -1,5 +1,6 @@
 /* test_tokenizer.c - whole tokenizers against vectors of the reference library. */
 #include "base/os.h"
+#include "support/cache.h"
 #include "text/fixture.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
@@ -111,20 +112,10 @@ static void tokenizer_small_smollm_gives_the_references_ids(void **state) {
 
 /* Published vocabularies are not part of the repository; ./dev oracle puts them into the cache. */
 static void check_published(const char *name) {
-    char dir[1024];
-    const char *cache = getenv("FATHOM_CACHE");
-    const char *home = getenv("HOME");
-    if (cache) {
-        snprintf(dir, sizeof(dir), "%s/oracle/tokenizer/%s", cache, name);
-    } else {
-        snprintf(dir, sizeof(dir), "%s/.cache/fathom/oracle/tokenizer/%s", home ? home : "", name);
-    }
-    char vectors[1100];
-    snprintf(vectors, sizeof(vectors), "%s/vectors.tsv", dir);
-    if (!os_file_exists(vectors)) {
-        print_message("skip: no vectors of the published vocabulary at %s (./dev oracle)\n", dir);
-        skip();
-    }
+    char place[64], dir[1024];
+    snprintf(place, sizeof place, "oracle/tokenizer/%s", name);
+    cache_path(place, dir, sizeof dir);
+    cache_need(dir, "vectors.tsv", "./dev oracle");
     check_vectors(dir, 5000);
 }
 
