@@ -42,7 +42,8 @@ struct options {
     const char *device;
     const char *dtype;
     const char *cache_dtype;
-    int32_t ctx; /* tokens; 0: the library's default, as in the next two */
+    const char *isa; /* NULL: the best there is */
+    int32_t ctx;     /* tokens; 0: the library's default, as in the next two */
     int32_t threads;
     int32_t chunk; /* tokens */
     uint64_t seed;
