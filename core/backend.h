@@ -31,8 +31,15 @@
 enum {
     FM_BACKEND_VERSION = 1,
     FM_CACHE_PAGE_ROWS = 64, /* rows of a cache page, and keys of an attention block */
+    FM_STEP_ROWS_MAX =
+        1 << 20,             /* max_tokens and max_rows at most, so that task counts fit an int */
     FM_VALUE_DIM_MAX = 1024, /* Dv of attention at most: kernels keep that many sums at hand */
 };
+
+/** Pages that hold n_rows cache rows. */
+static inline int32_t cache_page_count(int32_t n_rows) {
+    return n_rows / FM_CACHE_PAGE_ROWS + (n_rows % FM_CACHE_PAGE_ROWS != 0);
+}
 
 /* ---- Device ---------------------------------------------------------------------------------- */
 
@@ -44,6 +51,8 @@ typedef struct fm_backend fm_backend;
  * how the device is to run. All sizes are at least 1. */
 typedef struct fm_device_params {
     int32_t max_tokens;    /* T: tokens of one step */
+    int32_t max_rows;      /* rows of a step's expert inputs: tokens * experts per token; without
+                              experts max_tokens */
     int32_t max_sequences; /* S: sequences of one step */
     int32_t max_context;   /* keys that one token may attend to */
     int32_t n_threads;     /* threads of a CPU device */
@@ -70,25 +79,33 @@ fm_status device_status(const fm_device *dev);
 fm_status device_submit(fm_device *dev, uint64_t *ticket);
 /** Blocks until the work of a ticket, and all submitted before it, is done. */
 fm_status device_wait(fm_device *dev, uint64_t ticket);
+/** After a call that failed half-way through a step: finishes whatever was encoded, so that the next
+ * step starts clean. Results of the failed step are undefined. */
+void device_abandon(fm_device *dev);
 
 /* ---- Buffers --------------------------------------------------------------------------------- */
 
 struct fm_buf {
-    size_t size; /* bytes; the backend's own fields follow in its own struct */
+    const fm_device *dev; /* set by the front: whose memory it is */
+    size_t size;          /* bytes; the backend's own fields follow in its own struct */
 };
 
 /** A zeroed buffer of at least one byte. */
 fm_status buf_new(fm_device *dev, size_t size, fm_buf **out, fm_error *err);
 void buf_free(fm_device *dev, fm_buf *buf);
 
-/** Copies the elements of a contiguous tensor between host and device. FM_ERR_STATE while encoded
- * work was not submitted and waited for: a transfer must not overtake or be overtaken by it. */
+/** Copies a contiguous tensor's elements from host memory to the device. Encodes, like an operation:
+ * it takes effect in the order of the calls; `src` may be reused when it returns. */
 fm_status device_write(fm_device *dev, fm_tensor dst, const void *src);
+
+/** Copies a contiguous tensor's elements to host memory. FM_ERR_STATE while anything encoded was not
+ * submitted and waited for. */
 fm_status device_read(fm_device *dev, fm_tensor src, void *dst);
 
 /* ---- Weights --------------------------------------------------------------------------------- */
 
 struct fm_weight {
+    const fm_device *dev; /* set by the front */
     int32_t n_matrices;
     int64_t rows; /* N: outputs of one matrix */
     int64_t cols; /* K: inputs */
@@ -116,7 +133,8 @@ typedef struct fm_weight_source {
     const fm_weight_part *parts; /* [n_matrices][n_parts] */
 } fm_weight_source;
 
-/** Bytes of device memory that weight_load would take; 0 when the source is read in place. */
+/** Bytes of device memory that weight_load would take: 0 when the source is read in place, and when
+ * weight_load would refuse it. */
 uint64_t weight_size(const fm_device *dev, const fm_weight_source *source, fm_dtype dtype);
 /** Makes a weight of the given format. FM_ERR_NOT_FINITE when a finite value does not fit the
  * format. `source->parts` need not outlive the call. */
@@ -127,9 +145,13 @@ void weight_free(fm_device *dev, fm_weight *w);
 /* ---- Operations ------------------------------------------------------------------------------ */
 
 /* T tokens of the step, S sequences, C model dimension, H heads, G key-value heads, E experts, K
- * chosen or contracted, N outputs. Tensors are float32 unless said; the last dimension has stride
- * 1. An output may be the very same view as an input where that is said, else it must not overlap
- * one. */
+ * chosen or contracted, N outputs. Tensors are float32 unless said; the last dimension has stride 1
+ * and no two elements of an output share memory. An output may be the very same view as an input
+ * where that is said, else it must not overlap one.
+ * What indices hold the front cannot see. The caller keeps them in range: token ids below the table's
+ * rows, positions below the rope table's and below 64 * pages of a sequence, sequences below S, page
+ * numbers and rows inside the cache, rows to gather inside x, offsets ascending from 0 to the number of
+ * rows. */
 
 /** y[t] = row tokens[t] of the table, widened. The host has checked the ids. */
 typedef struct fm_embed {
@@ -198,8 +220,8 @@ typedef struct fm_attend {
     fm_tensor y; /* [T, H, Dv] */
 } fm_attend;
 
-/** y[t] = sum over k, ascending, of weights[t, k] * x[rows[t, k]]; with `accumulate` added to y.
- * Without weights (buf NULL) they are 1. */
+/** For k ascending, y[t] = fma(weights[t, k], x[rows[t, k]], y[t]), from 0 or with `accumulate` from
+ * what y holds. Without weights (buf NULL) they are 1. */
 typedef struct fm_gather_rows {
     fm_tensor x;       /* [n, C] */
     fm_tensor rows;    /* i32 [T, K] */
@@ -261,7 +283,7 @@ struct fm_backend {
     fm_status (*write)(fm_device_state *s, fm_buf *dst, size_t offset, const void *src,
                        size_t size);
     fm_status (*read)(fm_device_state *s, const fm_buf *src, size_t offset, void *dst, size_t size);
-    fm_status (*submit)(fm_device_state *s, uint64_t *ticket);
+    fm_status (*submit)(fm_device_state *s, uint64_t ticket); /* 1, 2, 3, … */
     fm_status (*wait)(fm_device_state *s, uint64_t ticket);
     uint64_t (*weight_size)(const fm_device_state *s, const fm_weight_source *source,
                             fm_dtype dtype);

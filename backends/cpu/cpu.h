@@ -12,7 +12,6 @@
 struct fm_device_state {
     pool *threads;
     const cpu_kernels *kernels;
-    uint64_t submitted; /* tickets given out */
     char name[96];
 };
 

@@ -9,6 +9,8 @@
 
 #include "cpu.h"
 
+_Static_assert((int)CPU_BLOCK_KEYS == (int)FM_CACHE_PAGE_ROWS, "a block's keys lie in one page");
+
 enum {
     SPLIT_KEYS = 512,
     HEADS_PER_TASK = CPU_TILE_TOKENS, /* query heads take the place of tokens in the dot tile */
@@ -51,9 +53,9 @@ static void block_scores(const attend_task *task, int64_t row, int n_keys,
         for (int r = 0; r < CPU_TILE_ROWS; r++)
             keys[r] = cache_row(&a->k, row + j + (r < n ? r : n - 1), task->group);
         if (a->k.dtype == FM_DTYPE_F32)
-            kernels->dot_tile_f32(keys, task->q, task->n_heads, a->k.size[2], out);
+            kernels->matmul_tile_f32(keys, task->q, task->n_heads, a->k.size[2], out);
         else
-            kernels->dot_tile_bf16(keys, task->q, task->n_heads, a->k.size[2], out);
+            kernels->matmul_tile_bf16(keys, task->q, task->n_heads, a->k.size[2], out);
         for (int h = 0; h < task->n_heads; h++)
             for (int r = 0; r < n; r++) scores[h][j + r] = out[r * CPU_TILE_TOKENS + h] * a->scale;
     }

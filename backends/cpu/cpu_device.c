@@ -86,8 +86,9 @@ static fm_status cpu_read(fm_device_state *s, const fm_buf *src, size_t offset, 
     return FM_OK;
 }
 
-static fm_status cpu_submit(fm_device_state *s, uint64_t *ticket) {
-    *ticket = ++s->submitted;
+static fm_status cpu_submit(fm_device_state *s, uint64_t ticket) {
+    (void)s;
+    (void)ticket;
     return FM_OK;
 }
 

@@ -31,9 +31,9 @@ ROW_FORMAT(bf16, uint16_t, lanes_load_bf16, half_bf16_widen)
 ROW_FORMAT(f16, uint16_t, lanes_load_f16, half_f16_widen)
 
 /** One tile of CPU_TILE_ROWS x T dot products, T a constant so that all sums stay in registers. */
-#define DOT_TILE(format, T)                                                                        \
-    static void dot_tile_##format##_##T(const void *const *rows, const float *const *x, int64_t k, \
-                                        float *out) {                                              \
+#define MATMUL_TILE(format, T)                                                                     \
+    static void matmul_tile_##format##_##T(const void *const *rows, const float *const *x,         \
+                                           int64_t k, float *out) {                                \
         lanes sum[CPU_TILE_ROWS][T];                                                               \
         for (int r = 0; r < CPU_TILE_ROWS; r++)                                                    \
             for (int t = 0; t < T; t++) sum[r][t] = lanes_set(0.0f);                               \
@@ -55,31 +55,31 @@ ROW_FORMAT(f16, uint16_t, lanes_load_f16, half_f16_widen)
             for (int t = 0; t < T; t++) out[r * CPU_TILE_TOKENS + t] = lanes_fold(sum[r][t]);      \
     }
 
-#define DOT_TILES(format)                                                                          \
-    DOT_TILE(format, 1)                                                                            \
-    DOT_TILE(format, 2)                                                                            \
-    DOT_TILE(format, 3)                                                                            \
-    DOT_TILE(format, 4)                                                                            \
-    static void dot_tile_##format(const void *const *rows, const float *const *x, int n_tokens,    \
-                                  int64_t k, float *out) {                                         \
+#define MATMUL_TILES(format)                                                                       \
+    MATMUL_TILE(format, 1)                                                                         \
+    MATMUL_TILE(format, 2)                                                                         \
+    MATMUL_TILE(format, 3)                                                                         \
+    MATMUL_TILE(format, 4)                                                                         \
+    static void matmul_tile_##format(const void *const *rows, const float *const *x, int n_tokens, \
+                                     int64_t k, float *out) {                                      \
         switch (n_tokens) {                                                                        \
         case 1:                                                                                    \
-            dot_tile_##format##_1(rows, x, k, out);                                                \
+            matmul_tile_##format##_1(rows, x, k, out);                                             \
             break;                                                                                 \
         case 2:                                                                                    \
-            dot_tile_##format##_2(rows, x, k, out);                                                \
+            matmul_tile_##format##_2(rows, x, k, out);                                             \
             break;                                                                                 \
         case 3:                                                                                    \
-            dot_tile_##format##_3(rows, x, k, out);                                                \
+            matmul_tile_##format##_3(rows, x, k, out);                                             \
             break;                                                                                 \
         default:                                                                                   \
-            dot_tile_##format##_4(rows, x, k, out);                                                \
+            matmul_tile_##format##_4(rows, x, k, out);                                             \
         }                                                                                          \
     }
 
-DOT_TILES(f32)
-DOT_TILES(bf16)
-DOT_TILES(f16)
+MATMUL_TILES(f32)
+MATMUL_TILES(bf16)
+MATMUL_TILES(f16)
 
 /* ---- Element by element ---------------------------------------------------------------------- */
 
@@ -113,7 +113,7 @@ static void gate_mul(const float *gate, const float *up, int64_t n, float *y) {
                          n - i);
 }
 
-static void axpy(float weight, const float *x, int64_t n, float *y) {
+static void gather_add(float weight, const float *x, int64_t n, float *y) {
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
         lanes_store(y + i, lanes_fma(lanes_set(weight), lanes_load(x + i), lanes_load(y + i)));
@@ -193,7 +193,7 @@ static void softmax_merge(cpu_softmax *state, float *acc, const cpu_softmax *par
     float max = state->max > part->max ? state->max : part->max;
     float old_factor = exp_one(state->max - max), new_factor = exp_one(part->max - max);
     scale_row(old_factor, dv, acc);
-    axpy(new_factor, part_acc, dv, acc);
+    gather_add(new_factor, part_acc, dv, acc);
     state->sum = fmaf(new_factor, part->sum, state->sum * old_factor);
     state->max = max;
 }
@@ -202,12 +202,12 @@ static void softmax_merge(cpu_softmax *state, float *acc, const cpu_softmax *par
 
 const cpu_kernels CPU_TABLE = {
     .isa = CPU_ISA,
-    .dot_tile_f32 = dot_tile_f32,
-    .dot_tile_bf16 = dot_tile_bf16,
-    .dot_tile_f16 = dot_tile_f16,
+    .matmul_tile_f32 = matmul_tile_f32,
+    .matmul_tile_bf16 = matmul_tile_bf16,
+    .matmul_tile_f16 = matmul_tile_f16,
     .norm = norm,
     .gate_mul = gate_mul,
-    .axpy = axpy,
+    .gather_add = gather_add,
     .attend_block_f32 = attend_block_f32,
     .attend_block_bf16 = attend_block_bf16,
     .softmax_merge = softmax_merge,

@@ -28,12 +28,12 @@ typedef struct cpu_kernels {
     /** out[r * CPU_TILE_TOKENS + t] = rows[r] · x[t] over k elements, for CPU_TILE_ROWS row
      * pointers and 1 … CPU_TILE_TOKENS tokens. Sixteen partial sums, lane = k mod 16, one fold.
      * Elements of rows are f32, bf16 or f16 by the entry. */
-    void (*dot_tile_f32)(const void *const *rows, const float *const *x, int n_tokens, int64_t k,
-                         float *out);
-    void (*dot_tile_bf16)(const void *const *rows, const float *const *x, int n_tokens, int64_t k,
-                          float *out);
-    void (*dot_tile_f16)(const void *const *rows, const float *const *x, int n_tokens, int64_t k,
-                         float *out);
+    void (*matmul_tile_f32)(const void *const *rows, const float *const *x, int n_tokens, int64_t k,
+                            float *out);
+    void (*matmul_tile_bf16)(const void *const *rows, const float *const *x, int n_tokens,
+                             int64_t k, float *out);
+    void (*matmul_tile_f16)(const void *const *rows, const float *const *x, int n_tokens, int64_t k,
+                            float *out);
 
     /** y[i] = x[i] * 1/sqrt(mean(x^2) + eps) * weight[i], i < n. y may be x. */
     void (*norm)(const float *x, const float *weight, float eps, int64_t n, float *y);
@@ -42,7 +42,7 @@ typedef struct cpu_kernels {
     void (*gate_mul)(const float *gate, const float *up, int64_t n, float *y);
 
     /** y[i] = fma(weight, x[i], y[i]), i < n. */
-    void (*axpy)(float weight, const float *x, int64_t n, float *y);
+    void (*gather_add)(float weight, const float *x, int64_t n, float *y);
 
     /** One attention block: p[j] = exp(scores[j] - new max), the state and the values' sum acc [dv]
      *  rescaled to the new max, and v added with weights p, ascending. `scores` holds n_keys <= 64

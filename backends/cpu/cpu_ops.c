@@ -58,19 +58,19 @@ typedef struct product {
     bool accumulate;
 } product;
 
-static void dot_tile(const product *p, const void *const *rows, const float *const *x, int n_tokens,
-                     float *out) {
+static void matmul_tile(const product *p, const void *const *rows, const float *const *x,
+                        int n_tokens, float *out) {
     const cpu_kernels *k = p->s->kernels;
     int64_t cols = p->w->base.cols;
     switch (p->w->base.dtype) {
     case FM_DTYPE_F32:
-        k->dot_tile_f32(rows, x, n_tokens, cols, out);
+        k->matmul_tile_f32(rows, x, n_tokens, cols, out);
         break;
     case FM_DTYPE_BF16:
-        k->dot_tile_bf16(rows, x, n_tokens, cols, out);
+        k->matmul_tile_bf16(rows, x, n_tokens, cols, out);
         break;
     default:
-        k->dot_tile_f16(rows, x, n_tokens, cols, out);
+        k->matmul_tile_f16(rows, x, n_tokens, cols, out);
     }
 }
 
@@ -84,7 +84,7 @@ static void product_rows(const product *p, int64_t row, int n_rows, int64_t firs
         const float *x[CPU_TILE_TOKENS];
         float out[CPU_TILE_ROWS * CPU_TILE_TOKENS];
         for (int i = 0; i < n; i++) x[i] = p->x + (t + i) * p->x_stride;
-        dot_tile(p, rows, x, n, out);
+        matmul_tile(p, rows, x, n, out);
         for (int i = 0; i < n; i++) {
             float *y = p->y + (t + i) * p->y_stride + row;
             for (int r = 0; r < n_rows; r++) {
@@ -262,7 +262,7 @@ static void gather_row(const cpu_kernels *kernels, const fm_gather_rows *a, int6
     if (!a->accumulate) memset(y, 0, (size_t)a->y.size[1] * sizeof *y);
     for (int64_t k = 0; k < a->rows.size[1]; k++) {
         float weight = a->weights.buf ? cpu_f32(&a->weights)[t * a->weights.stride[0] + k] : 1.0f;
-        kernels->axpy(weight, cpu_f32(&a->x) + rows[k] * a->x.stride[0], a->y.size[1], y);
+        kernels->gather_add(weight, cpu_f32(&a->x) + rows[k] * a->x.stride[0], a->y.size[1], y);
     }
 }
 

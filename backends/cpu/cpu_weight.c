@@ -122,7 +122,10 @@ fm_status cpu_weight_load(fm_device_state *s, const fm_weight_source *source, fm
     if (owned_size > 0 && !(w->owned = aligned_alloc(64, padded - padded % 64))) goto no_memory;
     for (int32_t p = 0; p < source->n_parts; p++)
         w->part_start[p + 1] = w->part_start[p] + source->parts[p].rows;
-    w->base = (fm_weight){source->n_matrices, w->part_start[source->n_parts], source->cols, dtype};
+    w->base = (fm_weight){.n_matrices = source->n_matrices,
+                          .rows = w->part_start[source->n_parts],
+                          .cols = source->cols,
+                          .dtype = dtype};
     status = place_parts(w, source, dtype, err);
     if (status != FM_OK) goto error;
     *out = &w->base;

@@ -19,10 +19,10 @@ typedef struct kv_cache {
     fm_dtype dtype;
     int32_t n_layers;
     cache_layer *layers;
-    uint64_t n_bytes; /* device memory of all streams */
 } kv_cache;
 
-/** Makes the streams for n_pages pages. */
+/** Makes the streams for n_pages pages. FM_ERR_MEMORY before anything is allocated when the device has
+ * no room for them. */
 fm_status cache_new(const config *c, const model_weights *w, int32_t n_pages, fm_dtype dtype,
                     kv_cache *out, fm_error *err);
 void cache_free(kv_cache *c, const model_weights *w);

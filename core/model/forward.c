@@ -185,28 +185,41 @@ static fm_status layer(const forward *f, int32_t i) {
     return l->gate_up ? ffn_gated(f, l, x, h) : FM_OK;
 }
 
-fm_status forward_layers(const forward *f) {
-    fm_device *dev = f->w->layers[0].dev;
+/** A pass that failed leaves the device ready for the next one. */
+static fm_status finish(fm_device *dev, fm_status status) {
     uint64_t ticket;
+    if (status == FM_OK) status = device_submit(dev, &ticket);
+    if (status == FM_OK) status = device_wait(dev, ticket);
+    if (status != FM_OK) device_abandon(dev);
+    return status;
+}
+
+static fm_status all_layers(const forward *f, fm_device *dev) {
     FM_TRY(op_embed(
         dev, &(fm_embed){.tokens = step_tokens(f->s), .table = f->w->embed, .y = now(f, f->a->h)}));
     for (int32_t i = 0; i < f->c->n_layers; i++) FM_TRY(layer(f, i));
-    FM_TRY(device_submit(dev, &ticket));
-    return device_wait(dev, ticket);
+    return FM_OK;
+}
+
+fm_status forward_layers(const forward *f) {
+    fm_device *dev = f->w->layers[0].dev;
+    return finish(dev, all_layers(f, dev));
+}
+
+/** Norm and head of n_rows hidden states. */
+static fm_status head(const forward *f, const int32_t *rows, int32_t n_rows, fm_tensor logits) {
+    activations *a = f->a;
+    fm_tensor out_rows = tensor_slice(a->out_rows, 0, 0, n_rows);
+    fm_tensor out_h = tensor_slice(a->out_h, 0, 0, n_rows);
+    FM_TRY(device_write(a->dev, out_rows, rows));
+    FM_TRY(
+        op_gather_rows(a->dev, &(fm_gather_rows){.x = now(f, a->h), .rows = out_rows, .y = out_h}));
+    FM_TRY(norm(a->dev, out_h, f->w->out_norm, f->c->norm_eps, out_h));
+    return op_matmul(a->dev, &(fm_matmul){.x = out_h, .w = f->w->head, .y = logits});
 }
 
 fm_status forward_logits(const forward *f, const int32_t *rows, int32_t n_rows, float *logits) {
-    activations *a = f->a;
-    fm_device *dev = a->dev;
-    fm_tensor out_rows = tensor_slice(a->out_rows, 0, 0, n_rows);
-    fm_tensor out_h = tensor_slice(a->out_h, 0, 0, n_rows);
-    fm_tensor out = tensor_slice(a->logits, 0, 0, n_rows);
-    uint64_t ticket;
-    FM_TRY(device_write(dev, out_rows, rows));
-    FM_TRY(op_gather_rows(dev, &(fm_gather_rows){.x = now(f, a->h), .rows = out_rows, .y = out_h}));
-    FM_TRY(norm(dev, out_h, f->w->out_norm, f->c->norm_eps, out_h));
-    FM_TRY(op_matmul(dev, &(fm_matmul){.x = out_h, .w = f->w->head, .y = out}));
-    FM_TRY(device_submit(dev, &ticket));
-    FM_TRY(device_wait(dev, ticket));
-    return device_read(dev, out, logits);
+    fm_tensor out = tensor_slice(f->a->logits, 0, 0, n_rows);
+    FM_TRY(finish(f->a->dev, head(f, rows, n_rows, out)));
+    return device_read(f->a->dev, out, logits);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/checked.h"
 #include "../base/os.h"
 
 enum {
@@ -55,6 +56,7 @@ static int32_t smaller(int32_t a, int32_t b) {
 /** Fills the model's limits and the device's parameters. */
 static fm_status choose_limits(const fm_model_params *p, fm_model *m, fm_device_params *dev,
                                fm_error *err) {
+    const router_params *router = &m->checkpoint->config.router;
     int32_t longest = m->checkpoint->config.max_position_embeddings;
     FM_TRY(choose_limit("a context of", p->max_context, smaller(longest, DEFAULT_CONTEXT), longest,
                         &m->max_context, err));
@@ -64,6 +66,7 @@ static fm_status choose_limits(const fm_model_params *p, fm_model *m, fm_device_
     FM_TRY(choose_limit("a number of threads of", p->n_threads,
                         smaller(os_core_count(), MAX_THREADS), MAX_THREADS, &dev->n_threads, err));
     dev->max_tokens = m->max_step_tokens;
+    dev->max_rows = m->max_step_tokens * (router->top_k > 0 ? router->top_k : 1);
     dev->max_sequences = 1;
     dev->max_context = m->max_context;
     return FM_OK;
@@ -84,10 +87,12 @@ static fm_status open_device(const fm_model_params *p, fm_model *m, fm_error *er
 
 static fm_status make_rope_table(fm_model *m, fm_error *err) {
     const rope_params *rope = &m->checkpoint->config.rope;
-    size_t n = (size_t)m->max_context * (size_t)rope->dim;
-    FM_TRY(buf_new(m->dev, n * sizeof(float), &m->rope_buf, err));
+    size_t size;
+    if (!checked_mul((size_t)m->max_context, (size_t)rope->dim * sizeof(float), &size))
+        return error_set(err, FM_ERR_LIMIT, "a rotary table of that context does not fit memory");
+    FM_TRY(buf_new(m->dev, size, &m->rope_buf, err));
     m->rope_table = tensor_3d(m->rope_buf, FM_DTYPE_F32, m->max_context, rope->dim / 2, 2);
-    float *table = malloc(n * sizeof *table);
+    float *table = malloc(size);
     if (!table) return error_set(err, FM_ERR_MEMORY, "out of memory for the rotary table");
     rope_fill_table(rope, m->max_context, table);
     fm_status status = device_write(m->dev, m->rope_table, table);

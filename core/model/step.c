@@ -4,12 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/checked.h"
+
 fm_status step_new(fm_device *dev, int32_t max_tokens, int32_t max_sequences, int32_t max_context,
                    step *out, fm_error *err) {
     *out = (step){.dev = dev, .max_tokens = max_tokens, .max_sequences = max_sequences};
-    out->max_pages = (max_context + FM_CACHE_PAGE_ROWS - 1) / FM_CACHE_PAGE_ROWS;
-    size_t n_pages = (size_t)max_sequences * (size_t)out->max_pages;
-    size_t n = 4 * (size_t)max_tokens + n_pages;
+    out->max_pages = cache_page_count(max_context);
+    size_t n;
+    if (!checked_mul((size_t)max_sequences, (size_t)out->max_pages, &n) ||
+        !checked_add(n, 4 * (size_t)max_tokens, &n) || n > SIZE_MAX / sizeof *out->tokens)
+        return error_set(err, FM_ERR_LIMIT, "page lists of that size do not fit memory");
     out->tokens = calloc(n, sizeof *out->tokens);
     if (!out->tokens) return error_set(err, FM_ERR_MEMORY, "out of memory for a step's tokens");
     out->positions = out->tokens + max_tokens;
@@ -34,7 +38,7 @@ void step_begin(step *s) {
 }
 
 void step_add(step *s, const int32_t *tokens, int32_t n, int32_t start, const int32_t *pages) {
-    int32_t n_pages = (start + n + FM_CACHE_PAGE_ROWS - 1) / FM_CACHE_PAGE_ROWS;
+    int32_t n_pages = cache_page_count(start + n);
     memcpy(s->pages + (int64_t)s->n_sequences * s->max_pages, pages,
            (size_t)n_pages * sizeof *pages);
     for (int32_t i = 0; i < n; i++) {

@@ -3,7 +3,7 @@
 
 static fm_buf *fresh_buf(op_call *c, fm_dtype dtype, int64_t count) {
     fm_buf *buf = &c->bufs[c->n_bufs++];
-    buf->size = (size_t)count * fm_dtype_size(dtype);
+    *buf = (fm_buf){c->dev, (size_t)count * fm_dtype_size(dtype)};
     return buf;
 }
 
@@ -28,13 +28,13 @@ static fm_tensor i32_2d(op_call *c, int64_t n0, int64_t n1) {
 }
 
 static const fm_weight *weight(op_call *c, int32_t n_matrices, int64_t rows, int64_t cols) {
-    c->weight = (fm_weight){n_matrices, rows, cols, FM_DTYPE_F32};
+    c->weight = (fm_weight){c->dev, n_matrices, rows, cols, FM_DTYPE_F32};
     return &c->weight;
 }
 
 /* A table in the form of a switch, since tensors point into the call: one case an operation. */
-void call_init(op_call *c, op_kind op) {
-    *c = (op_call){.op = op};
+void call_init(op_call *c, const fm_device *dev, op_kind op) {
+    *c = (op_call){.op = op, .dev = dev};
     op_args *a = &c->args;
     switch (op) {
     case OP_embed:

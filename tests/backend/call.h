@@ -11,6 +11,7 @@ enum { CALL_MAX_BUFS = 8, CALL_MAX_OPERANDS = 7 };
 
 typedef struct op_call {
     op_kind op;
+    const fm_device *dev;
     op_args args;
     fm_weight weight;
     int32_t n_bufs;
@@ -23,8 +24,8 @@ typedef struct call_operand {
     bool optional;    /* may have no buffer */
 } call_operand;
 
-/** Initialises `c` in place: its tensors point into it. */
-void call_init(op_call *c, op_kind op);
+/** Initialises `c` in place, on a device: its tensors point into it. */
+void call_init(op_call *c, const fm_device *dev, op_kind op);
 fm_status call_run(fm_device *dev, const op_call *c);
 const char *call_name(op_kind op);
 

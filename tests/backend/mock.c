@@ -66,8 +66,8 @@ static fm_status mock_read(fm_device_state *m, const fm_buf *src, size_t offset,
     return mock_call(m, "read");
 }
 
-static fm_status mock_submit(fm_device_state *m, uint64_t *ticket) {
-    *ticket = ++m->tickets;
+static fm_status mock_submit(fm_device_state *m, uint64_t ticket) {
+    assert_int_equal(ticket, ++m->tickets);
     return mock_call(m, "submit");
 }
 
@@ -87,7 +87,7 @@ static fm_status mock_weight_load(fm_device_state *m, const fm_weight_source *so
     FM_TRY(mock_call(m, "weight_load"));
     fm_weight *w = calloc(1, sizeof *w);
     if (!w) return error_set(err, FM_ERR_MEMORY, "out of memory");
-    *w = (fm_weight){source->n_matrices, source->parts[0].rows, source->cols, dtype};
+    *w = (fm_weight){NULL, source->n_matrices, source->parts[0].rows, source->cols, dtype};
     *out = w;
     return FM_OK;
 }
@@ -122,7 +122,7 @@ const fm_backend mock_backend = {.version = FM_BACKEND_VERSION,
                                  FM_OP_LIST(MOCK_ENTRY)};
 
 const fm_device_params mock_params = {
-    .max_tokens = 3, .max_sequences = 2, .max_context = 128, .n_threads = 1};
+    .max_tokens = 3, .max_rows = 6, .max_sequences = 2, .max_context = 128, .n_threads = 1};
 
 fm_device *mock_open(mock *m) {
     fm_device *dev = NULL;

@@ -54,12 +54,13 @@ static void backend_open_refuses_limits_below_one(void **state) {
     (void)state;
     mock m = {0};
     for (int32_t value = -1; value <= 0; value++)
-        for (int32_t field = 0; field < 4; field++) {
+        for (int32_t field = 0; field < 5; field++) {
             fm_device_params params = mock_params;
             if (field == 0) params.max_tokens = value;
             if (field == 1) params.max_sequences = value;
             if (field == 2) params.max_context = value;
             if (field == 3) params.n_threads = value;
+            if (field == 4) params.max_rows = value;
             expect_no_device(&mock_backend, params, &m, FM_ERR_ARG);
         }
 }
@@ -72,6 +73,52 @@ static void backend_open_hands_on_a_failure(void **state) {
 
 /* ---- Transfers ------------------------------------------------------------------------------- */
 
+/* A write is ordered like an operation: allowed at any time, and read back only when it is done. */
+static void backend_writes_are_encoded(void **state) {
+    (void)state;
+    mock m = {0};
+    op_call c;
+    uint64_t ticket = 0;
+    int32_t ids[3] = {0};
+    fm_device *dev = mock_open(&m);
+    call_init(&c, dev, OP_embed);
+    assert_int_equal(call_run(dev, &c), FM_OK);
+    assert_int_equal(device_write(dev, c.args.embed.tokens, ids), FM_OK);
+    assert_string_equal(m.entry, "write");
+    assert_int_equal(device_submit(dev, &ticket), FM_OK);
+    assert_int_equal(device_wait(dev, ticket), FM_OK);
+    assert_int_equal(device_read(dev, c.args.embed.tokens, ids), FM_OK);
+    assert_int_equal(device_write(dev, c.args.embed.tokens, ids), FM_OK);
+    assert_int_equal(device_read(dev, c.args.embed.tokens, ids), FM_ERR_STATE);
+    device_close(dev);
+}
+
+/* After a failed operation the device is ready again, unless it was lost. */
+static void backend_abandon_clears_a_failed_step(void **state) {
+    (void)state;
+    mock m = {0};
+    op_call c;
+    int32_t ids[3] = {0};
+    fm_device *dev = mock_open(&m);
+    call_init(&c, dev, OP_embed);
+    m.answer = FM_ERR_MEMORY;
+    assert_int_equal(call_run(dev, &c), FM_ERR_MEMORY);
+    m.answer = FM_OK;
+    assert_int_equal(device_read(dev, c.args.embed.tokens, ids), FM_ERR_STATE);
+    device_abandon(dev);
+    assert_int_equal(device_read(dev, c.args.embed.tokens, ids), FM_OK);
+    m.answer = FM_ERR_MEMORY; /* even when submitting fails */
+    assert_int_equal(call_run(dev, &c), FM_ERR_MEMORY);
+    device_abandon(dev);
+    m.answer = FM_OK;
+    assert_int_equal(device_read(dev, c.args.embed.tokens, ids), FM_OK);
+    m.answer = FM_ERR_DEVICE;
+    assert_int_equal(call_run(dev, &c), FM_ERR_DEVICE);
+    device_abandon(dev);
+    assert_int_equal(device_status(dev), FM_ERR_DEVICE);
+    device_close(dev);
+}
+
 static void backend_transfers_wait_for_encoded_work(void **state) {
     (void)state;
     mock m = {0};
@@ -79,17 +126,13 @@ static void backend_transfers_wait_for_encoded_work(void **state) {
     uint64_t first = 0, second = 0;
     int32_t ids[3] = {0};
     fm_device *dev = mock_open(&m);
-    call_init(&c, OP_embed);
+    call_init(&c, dev, OP_embed);
     fm_tensor tokens = c.args.embed.tokens;
-    assert_int_equal(device_write(dev, tokens, ids), FM_OK);
-
     assert_int_equal(call_run(dev, &c), FM_OK);
-    assert_int_equal(device_write(dev, tokens, ids), FM_ERR_STATE); /* encoded */
-    assert_int_equal(device_read(dev, tokens, ids), FM_ERR_STATE);
+    assert_int_equal(device_read(dev, tokens, ids), FM_ERR_STATE); /* encoded */
     assert_string_equal(m.entry, "embed");
     assert_int_equal(device_submit(dev, &first), FM_OK);
-    assert_int_equal(device_write(dev, tokens, ids), FM_ERR_STATE); /* submitted */
-    assert_int_equal(device_read(dev, tokens, ids), FM_ERR_STATE);
+    assert_int_equal(device_read(dev, tokens, ids), FM_ERR_STATE); /* submitted */
     assert_int_equal(call_run(dev, &c), FM_OK);
     assert_int_equal(device_wait(dev, first), FM_OK);
     assert_int_equal(device_read(dev, tokens, ids), FM_ERR_STATE); /* the second is encoded */
@@ -97,7 +140,6 @@ static void backend_transfers_wait_for_encoded_work(void **state) {
     assert_int_equal(device_wait(dev, first), FM_OK);
     assert_int_equal(device_read(dev, tokens, ids), FM_ERR_STATE); /* the second is under way */
     assert_int_equal(device_wait(dev, second), FM_OK);
-    assert_int_equal(device_write(dev, tokens, ids), FM_OK);
     assert_int_equal(device_read(dev, tokens, ids), FM_OK);
     assert_int_equal(device_status(dev), FM_OK);
     device_close(dev);
@@ -109,7 +151,7 @@ static void backend_a_refused_call_encodes_nothing(void **state) {
     op_call c;
     int32_t ids[3] = {0};
     fm_device *dev = mock_open(&m);
-    call_init(&c, OP_embed);
+    call_init(&c, dev, OP_embed);
     c.args.embed.table = NULL;
     assert_int_equal(call_run(dev, &c), FM_ERR_ARG);
     assert_int_equal(device_read(dev, c.args.embed.tokens, ids), FM_OK);
@@ -130,13 +172,14 @@ static void backend_wait_refuses_a_ticket_not_given_out(void **state) {
 static void backend_transfer_gives_the_range_in_bytes(void **state) {
     (void)state;
     mock m = {0};
-    fm_buf buf = {64};
     float values[16] = {0};
     fm_device *dev = mock_open(&m);
+    fm_buf buf = {dev, 64};
     fm_tensor rows = tensor_slice(tensor_2d(&buf, FM_DTYPE_F32, 4, 4), 0, 1, 2);
     assert_int_equal(device_write(dev, rows, values), FM_OK);
     assert_int_equal(m.offset, 16);
     assert_int_equal(m.size, 32);
+    mock_finish(dev);
     fm_tensor halves = tensor_slice(tensor_1d(&buf, FM_DTYPE_BF16, 32), 0, 5, 27);
     assert_int_equal(device_read(dev, halves, values), FM_OK);
     assert_int_equal(m.offset, 10);
@@ -147,9 +190,9 @@ static void backend_transfer_gives_the_range_in_bytes(void **state) {
 static void backend_transfer_refuses_what_is_not_contiguous(void **state) {
     (void)state;
     mock m = {0};
-    fm_buf buf = {64};
     float values[16] = {0};
     fm_device *dev = mock_open(&m);
+    fm_buf buf = {dev, 64};
     fm_tensor whole = tensor_2d(&buf, FM_DTYPE_F32, 4, 4), faulty[9];
     for (size_t i = 0; i < 9; i++) faulty[i] = whole;
     faulty[0].size[1] = 2; /* gaps behind rows */
@@ -185,10 +228,10 @@ static void expect_all_lost(fm_device *dev) {
     uint64_t ticket = 0;
     float values[24] = {0};
     for (int32_t op = 0; op < OP_COUNT; op++) {
-        call_init(&c, (op_kind)op);
+        call_init(&c, dev, (op_kind)op);
         assert_int_equal(call_run(dev, &c), FM_ERR_DEVICE);
     }
-    call_init(&c, OP_norm);
+    call_init(&c, dev, OP_norm);
     fm_weight_part part = {values, 2, 3, 1};
     fm_weight_source source = {FM_DTYPE_F32, 1, 1, 3, &part};
     assert_int_equal(device_status(dev), FM_ERR_DEVICE);
@@ -214,7 +257,7 @@ static fm_status lose_by(fm_device *dev, int32_t entry) {
     float values[24] = {0};
     fm_weight_part part = {values, 2, 3, 1};
     fm_weight_source source = {FM_DTYPE_F32, 1, 1, 3, &part};
-    call_init(&c, entry < OP_COUNT ? (op_kind)entry : OP_norm);
+    call_init(&c, dev, entry < OP_COUNT ? (op_kind)entry : OP_norm);
     switch (entry - OP_COUNT) {
     case 0:
         return device_submit(dev, &ticket);
@@ -255,7 +298,7 @@ static void backend_other_failures_pass(void **state) {
     mock m = {0};
     op_call c;
     fm_device *dev = mock_open(&m);
-    call_init(&c, OP_norm);
+    call_init(&c, dev, OP_norm);
     m.answer = FM_ERR_MEMORY;
     assert_int_equal(call_run(dev, &c), FM_ERR_MEMORY);
     assert_int_equal(device_status(dev), FM_OK);
@@ -299,6 +342,16 @@ static const weight_fault weight_faults[] = {
     {"negative", FM_ERR_ARG, {FM_DTYPE_F32, -2, -2, 4, NULL}, FM_DTYPE_F32, {1, 3, 1, 3}},
     {"too many", FM_ERR_ARG, {FM_DTYPE_F32, 65536, 65536, 4, NULL}, FM_DTYPE_F32, {1, 3, 1, 3}},
     {"no row", FM_ERR_ARG, {FM_DTYPE_F32, 2, 2, 4, NULL}, FM_DTYPE_F32, {0, 3, 0, 3}},
+    {"more rows than memory",
+     FM_ERR_ARG,
+     {FM_DTYPE_F32, 2, 2, 4, NULL},
+     FM_DTYPE_F32,
+     {INT64_MAX / 2, 3, INT64_MAX / 2, 3}},
+    {"more columns than memory",
+     FM_ERR_ARG,
+     {FM_DTYPE_F32, 2, 2, INT64_MAX / 2, NULL},
+     FM_DTYPE_F32,
+     {1, 3, 1, 3}},
     {"uneven parts", FM_ERR_ARG, {FM_DTYPE_F32, 2, 2, 4, NULL}, FM_DTYPE_F32, {1, 3, 1, 2}},
     {"from I32", FM_ERR_UNSUPPORTED, {FM_DTYPE_I32, 2, 2, 4, NULL}, FM_DTYPE_F32, {1, 3, 1, 3}},
     {"to F16", FM_ERR_UNSUPPORTED, {FM_DTYPE_F32, 2, 2, 4, NULL}, FM_DTYPE_F16, {1, 3, 1, 3}},
@@ -329,6 +382,8 @@ static void backend_weight_load_checks_the_source(void **state) {
     fm_weight_part part = {values, 4, 4, 1};
     fm_weight_source source = {FM_DTYPE_F32, 1, 1, 4, &part};
     assert_int_equal(weight_size(dev, &source, FM_DTYPE_F32), 77);
+    part.rows = INT64_MAX / 2;
+    assert_int_equal(weight_size(dev, &source, FM_DTYPE_F32), 0);
     weight_free(dev, NULL);
     device_close(dev);
 }
@@ -341,7 +396,7 @@ static void backend_valid_calls_reach_the_table_unchanged(void **state) {
     op_call c;
     fm_device *dev = mock_open(&m);
     for (int32_t op = 0; op < OP_COUNT; op++) {
-        call_init(&c, (op_kind)op);
+        call_init(&c, dev, (op_kind)op);
         m.n_calls = 0;
         memset(&m.args, 0, sizeof m.args);
         if (call_run(dev, &c) != FM_OK) fail_msg("%s: %s", call_name(c.op), device_fault(dev));
@@ -360,24 +415,24 @@ static void backend_scalars_reach_the_table_unchanged(void **state) {
     fm_device *dev = mock_open(&m);
     for (int32_t i = 0; i < 2; i++) {
         op_call c;
-        call_init(&c, OP_norm);
+        call_init(&c, dev, OP_norm);
         c.args.norm.eps = i ? 1e-6f : 0.0f;
         assert_int_equal(call_run(dev, &c), FM_OK);
         assert_true(m.args.norm.eps == c.args.norm.eps);
-        call_init(&c, OP_matmul);
+        call_init(&c, dev, OP_matmul);
         c.args.matmul.accumulate = i;
         assert_int_equal(call_run(dev, &c), FM_OK);
         assert_int_equal(m.args.matmul.accumulate, i);
         assert_ptr_equal(m.args.matmul.w, &c.weight);
-        call_init(&c, OP_rope);
+        call_init(&c, dev, OP_rope);
         c.args.rope.pairing = i ? FM_ROPE_PAIRING_INTERLEAVED : FM_ROPE_PAIRING_HALF;
         assert_int_equal(call_run(dev, &c), FM_OK);
         assert_int_equal(m.args.rope.pairing, c.args.rope.pairing);
-        call_init(&c, OP_attend);
+        call_init(&c, dev, OP_attend);
         c.args.attend.scale = i ? 0.125f : -3.0f;
         assert_int_equal(call_run(dev, &c), FM_OK);
         assert_true(m.args.attend.scale == c.args.attend.scale);
-        call_init(&c, OP_gather_rows);
+        call_init(&c, dev, OP_gather_rows);
         c.args.gather_rows.accumulate = i;
         assert_int_equal(call_run(dev, &c), FM_OK);
         assert_int_equal(m.args.gather_rows.accumulate, i);
@@ -391,6 +446,8 @@ int main(void) {
         cmocka_unit_test(backend_open_refuses_another_version),
         cmocka_unit_test(backend_open_refuses_limits_below_one),
         cmocka_unit_test(backend_open_hands_on_a_failure),
+        cmocka_unit_test(backend_writes_are_encoded),
+        cmocka_unit_test(backend_abandon_clears_a_failed_step),
         cmocka_unit_test(backend_transfers_wait_for_encoded_work),
         cmocka_unit_test(backend_a_refused_call_encodes_nothing),
         cmocka_unit_test(backend_wait_refuses_a_ticket_not_given_out),

@@ -82,6 +82,11 @@ static void break_stride_huge(fm_tensor *t) {
     t->stride[0] = INT64_MAX / 2;
 }
 
+static void break_device(fm_tensor *t) {
+    static const char other[] = "no device";
+    t->buf->dev = (const fm_device *)(const void *)other;
+}
+
 typedef struct tensor_fault {
     const char *what;
     void (*break_tensor)(fm_tensor *t);
@@ -106,6 +111,7 @@ static const tensor_fault tensor_faults[] = {
     {"a stride that leaves the buffer", break_stride},
     {"a negative stride", break_stride_negative},
     {"a huge stride", break_stride_huge},
+    {"a buffer of another device", break_device},
 };
 
 /* Whether `word` stands in a text as a word of its own. */
@@ -149,7 +155,7 @@ static void faults_of_every_tensor_are_named(void **state) {
         for (const call_operand *o = call_operands((op_kind)op); o->name; o++)
             for (size_t i = 0; i < sizeof tensor_faults / sizeof tensor_faults[0]; i++) {
                 op_call c;
-                call_init(&c, (op_kind)op);
+                call_init(&c, dev, (op_kind)op);
                 fm_tensor *t = call_tensor(&c, o);
                 if (!is_fault(o, t, &tensor_faults[i])) continue;
                 tensor_faults[i].break_tensor(t);
@@ -169,6 +175,7 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(embed, table_of_longer_rows, "size", c->weight.cols = 9) \
     X(embed, two_tables, "matrices", c->weight.n_matrices = 2) \
     X(embed, more_tokens_than_the_step, "tokens", more_tokens(&a->tokens, &a->y)) \
+    X(embed, y_on_itself, "itself", a->y.stride[0] = 7) \
     X(embed, y_on_tokens, "tokens", put_on(&a->y, &a->tokens, 0)) \
     X(norm, fewer_rows_of_y, "y", a->y.size[0] = 2) \
     X(norm, shorter_rows_of_y, "y", a->y.size[1] = 7) \
@@ -176,6 +183,7 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(norm, negative_eps, "eps", a->eps = -1e-6f) \
     X(norm, eps_not_a_number, "eps", a->eps = NAN) \
     X(norm, more_tokens_than_the_step, "tokens", more_tokens(&a->x, &a->y)) \
+    X(norm, y_on_itself, "itself", a->y.stride[0] = 0) \
     X(norm, y_on_weight, "weight", put_on(&a->y, &a->weight, 0)) \
     X(norm, y_partly_on_x, "x", put_on(&a->y, &a->x, 1)) \
     X(norm, y_on_the_next_row_of_x, "x", put_on(&a->y, &a->x, 8)) \
@@ -187,6 +195,8 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(matmul, weight_of_two_matrices, "weight", c->weight.n_matrices = 2) \
     X(matmul, shorter_bias, "bias", a->bias.size[0] = 4) \
     X(matmul, more_tokens_than_the_step, "tokens", more_tokens(&a->x, &a->y)) \
+    X(matmul, weight_of_another_device, "device", c->weight.dev = NULL) \
+    X(matmul, y_on_itself, "itself", a->y.stride[0] = 4) \
     X(matmul, y_on_x, "x", put_on(&a->y, &a->x, 0)) \
     X(matmul, y_is_x, "x", c->weight.rows = 8; a->bias.buf = NULL; a->y = a->x) \
     X(matmul, y_on_the_end_of_x, "x", put_on(&a->y, &a->x, 23)) \
@@ -210,6 +220,7 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(rope, unknown_pairing, "pairing", a->pairing = (fm_rope_pairing)2) \
     X(rope, more_tokens_than_the_step, "tokens", more_tokens(&a->x, &a->y); \
       more_tokens(&a->positions, &a->y)) \
+    X(rope, y_on_itself, "itself", a->y.stride[1] = 7) \
     X(rope, y_partly_on_x, "x", put_on(&a->y, &a->x, 2)) \
     X(rope, y_on_table, "table", put_on(&a->y, &a->table, 0)) \
     X(rope, y_on_positions, "positions", put_on(&a->y, &a->positions, 0)) \
@@ -244,6 +255,8 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(gather_rows, fewer_index_rows, "rows", a->weights.buf = NULL; a->rows.size[0] = 2) \
     X(gather_rows, fewer_weight_rows, "weights", a->weights.size[0] = 2) \
     X(gather_rows, fewer_weights, "weights", a->weights.size[1] = 1) \
+    X(gather_rows, more_rows_than_the_step, "rows", more_rows(&a->y, &a->rows); \
+      a->weights.buf = NULL) \
     X(gather_rows, y_on_x, "x", put_on(&a->y, &a->x, 0)) \
     X(gather_rows, y_on_weights, "weights", put_on(&a->y, &a->weights, 0)) \
     X(gather_rows, y_on_rows, "rows", put_on(&a->y, &a->rows, 0)) \
@@ -252,12 +265,15 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(matmul_experts, weight_of_more_rows, "weight", c->weight.rows = 6) \
     X(matmul_experts, weight_of_more_columns, "weight", c->weight.cols = 9) \
     X(matmul_experts, fewer_offsets, "matrices", a->offsets.size[0] = 4) \
+    X(matmul_experts, more_rows_than_the_step, "rows", more_rows(&a->x, &a->y)) \
     X(matmul_experts, y_on_x, "x", put_on(&a->y, &a->x, 0)) \
     X(matmul_experts, y_on_offsets, "offsets", put_on(&a->y, &a->offsets, 0)) \
     X(gate_mul, fewer_rows_of_up, "up", a->up.size[0] = 2) \
     X(gate_mul, shorter_rows_of_up, "up", a->up.size[1] = 7) \
     X(gate_mul, fewer_rows_of_y, "y", a->y.size[0] = 2) \
     X(gate_mul, shorter_rows_of_y, "y", a->y.size[1] = 7) \
+    X(gate_mul, more_rows_than_the_step, "rows", more_rows(&a->gate, &a->up); \
+      more_rows(&a->y, &a->gate)) \
     X(gate_mul, y_partly_on_gate, "gate", put_on(&a->y, &a->gate, 1)) \
     X(gate_mul, y_partly_on_up, "up", put_on(&a->y, &a->up, 1))
 /* clang-format on */
@@ -267,6 +283,13 @@ static void more_tokens(fm_tensor *t, fm_tensor *u) {
     t->size[0] = u->size[0] = mock_params.max_tokens + 1;
     t->buf->size *= 2;
     u->buf->size *= 2;
+}
+
+/* Two tensors of one row more than the mock was opened for. */
+static void more_rows(fm_tensor *t, fm_tensor *u) {
+    t->size[0] = u->size[0] = mock_params.max_rows + 1;
+    t->buf->size *= 4;
+    u->buf->size *= 4;
 }
 
 static void more_pages(fm_tensor *pages, int64_t n_sequences, int64_t n_pages) {
@@ -306,7 +329,7 @@ static void faults_of_every_operation_are_named(void **state) {
     fm_device *dev = mock_open(&m);
     for (size_t i = 0; i < sizeof op_faults / sizeof op_faults[0]; i++) {
         op_call c;
-        call_init(&c, op_faults[i].op);
+        call_init(&c, dev, op_faults[i].op);
         op_faults[i].break_call(&c);
         n_missed += check_fault(dev, &m, &c, op_faults[i].what, op_faults[i].says);
         covered[op_faults[i].op] = true;
@@ -372,7 +395,7 @@ static void faults_are_not_seen_in_allowed_calls(void **state) {
     fm_device *dev = mock_open(&m);
     for (size_t i = 0; i < sizeof allowed_calls / sizeof allowed_calls[0]; i++) {
         op_call c;
-        call_init(&c, allowed_calls[i].op);
+        call_init(&c, dev, allowed_calls[i].op);
         allowed_calls[i].break_call(&c);
         m.n_calls = 0;
         if (call_run(dev, &c) != FM_OK)

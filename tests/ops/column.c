@@ -39,6 +39,7 @@ int columns_open(void **state) {
     for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
         const subject *s = &subjects[i];
         fm_device_params params = {.max_tokens = 1024,
+                                   .max_rows = 4096,
                                    .max_sequences = 8,
                                    .max_context = 2048,
                                    .n_threads = s->n_threads,

@@ -251,8 +251,12 @@ static void ops_cpu_takes_every_format(void **state) {
 
 static void ops_cpu_refuses_an_unknown_instruction_set(void **state) {
     (void)state;
-    fm_device_params params = {
-        .max_tokens = 1, .max_sequences = 1, .max_context = 1, .n_threads = 1, .isa = "avx1024"};
+    fm_device_params params = {.max_tokens = 1,
+                               .max_rows = 1,
+                               .max_sequences = 1,
+                               .max_context = 1,
+                               .n_threads = 1,
+                               .isa = "avx1024"};
     fm_device *dev = NULL;
     fm_error err = {0};
     assert_int_equal(device_open(&fm_backend_cpu, &params, (fm_log){0}, &dev, &err),

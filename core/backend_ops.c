@@ -1,0 +1,256 @@
+/*
+ * backend_ops.c - the checking front, second half: the only place that looks at shapes, formats, bounds
+ * and overlaps of operations.
+ */
+#include "backend_front.h"
+
+#define F32 FM_DTYPE_F32
+#define I32 FM_DTYPE_I32
+
+/* ---- What checks are made of ------------------------------------------------------------------ */
+
+static bool check_size(fm_device *dev, const char *name, int64_t have, int64_t want) {
+    if (have == want) return true;
+    return front_fault(dev, "%s is %lld and should be %lld", name, (long long)have,
+                       (long long)want);
+}
+
+/** An output: a tensor none of whose elements share memory. */
+static bool check_output(fm_device *dev, const char *name, const fm_tensor *t, int32_t n_dims) {
+    if (!front_check_tensor(dev, name, t, F32, n_dims)) return false;
+    int64_t inner = 1;
+    for (int32_t d = n_dims - 1; d >= 0; d--) {
+        if (t->size[d] > 1 && t->stride[d] < inner)
+            return front_fault(dev, "%s overlaps itself", name);
+        inner += (t->size[d] - 1) * t->stride[d];
+    }
+    return true;
+}
+
+static bool check_rows(fm_device *dev, int64_t n_rows) {
+    int32_t max = dev->params.max_rows > dev->params.max_tokens ? dev->params.max_rows
+                                                                : dev->params.max_tokens;
+    if (n_rows <= max) return true;
+    return front_fault(dev, "%lld rows in a step opened for %d", (long long)n_rows, (int)max);
+}
+
+static bool check_tokens(fm_device *dev, int64_t n_tokens) {
+    if (n_tokens <= dev->params.max_tokens) return true;
+    return front_fault(dev, "%lld tokens in a step opened for %d", (long long)n_tokens,
+                       (int)dev->params.max_tokens);
+}
+
+static bool same_view(const fm_tensor *a, const fm_tensor *b) {
+    if (a->buf != b->buf || a->offset != b->offset || a->n_dims != b->n_dims) return false;
+    for (int32_t d = 0; d < a->n_dims; d++)
+        if (a->size[d] != b->size[d] || a->stride[d] != b->stride[d]) return false;
+    return true;
+}
+
+/** Elements from the first to the last of one row (all dimensions but the first), plus one. */
+static int64_t row_extent(const fm_tensor *t) {
+    int64_t extent = 1;
+    for (int32_t d = 1; d < t->n_dims; d++) extent += (t->size[d] - 1) * t->stride[d];
+    return extent;
+}
+
+/** Whether two views share an element. Exact for views whose rows have the same stride, as column
+ *  slices of one matrix have; for others it answers by the ranges they span. */
+static bool overlaps(const fm_tensor *a, const fm_tensor *b) {
+    if (a->buf != b->buf) return false;
+    int64_t size_a = (int64_t)fm_dtype_size(a->dtype), size_b = (int64_t)fm_dtype_size(b->dtype);
+    int64_t end_a = tensor_extent(a) * size_a, end_b = tensor_extent(b) * size_b;
+    if (a->offset * size_a >= end_b || b->offset * size_b >= end_a) return false;
+    if (a->n_dims < 2 || b->n_dims < 2 || a->stride[0] != b->stride[0] || size_a != size_b)
+        return true;
+    int64_t stride = a->stride[0], row_a = row_extent(a), row_b = row_extent(b);
+    if (stride < 1 || row_a > stride || row_b > stride) return true;
+    int64_t shift = ((b->offset - a->offset) % stride + stride) % stride;
+    return shift < row_a || shift + row_b > stride;
+}
+
+static bool check_apart(fm_device *dev, const char *name, const fm_tensor *y, const fm_tensor *x) {
+    if (!x->buf || !overlaps(y, x)) return true;
+    return front_fault(dev, "the output overlaps %s", name);
+}
+
+/** The output is the very same view as the input, or apart from it. */
+static bool check_in_place(fm_device *dev, const char *name, const fm_tensor *y,
+                           const fm_tensor *x) {
+    return same_view(y, x) || check_apart(dev, name, y, x);
+}
+
+static bool check_weight(fm_device *dev, const char *name, const fm_weight *w, int64_t n_matrices,
+                         int64_t rows, int64_t cols) {
+    if (!w) return front_fault(dev, "%s is missing", name);
+    if (w->dev != dev) return front_fault(dev, "%s lies on another device", name);
+    return check_size(dev, "the weight's number of matrices", w->n_matrices, n_matrices) &&
+           check_size(dev, "the weight's output size", w->rows, rows) &&
+           check_size(dev, "the weight's input size", w->cols, cols);
+}
+
+static bool check_cache(fm_device *dev, const char *name, const fm_tensor *t) {
+    if (t->dtype >= FM_DTYPE_COUNT || !(dev->info.cache_dtypes >> t->dtype & 1u))
+        return front_fault(dev, "%s is %s, which the device's cache can not be", name,
+                           fm_dtype_name(t->dtype));
+    return front_check_tensor(dev, name, t, t->dtype, 3);
+}
+
+/* ---- Operations: what makes a call valid ----------------------------------------------------- */
+
+static bool check_embed(fm_device *dev, const fm_embed *a) {
+    return check_output(dev, "y", &a->y, 2) && check_tokens(dev, a->y.size[0]) &&
+           front_check_tensor(dev, "tokens", &a->tokens, I32, 1) &&
+           check_size(dev, "the number of tokens", a->tokens.size[0], a->y.size[0]) &&
+           (a->table || front_fault(dev, "the table is missing")) &&
+           check_weight(dev, "the table", a->table, 1, a->table->rows, a->y.size[1]) &&
+           check_apart(dev, "tokens", &a->y, &a->tokens);
+}
+
+static bool check_norm(fm_device *dev, const fm_norm *a) {
+    return front_check_tensor(dev, "x", &a->x, F32, 2) && check_output(dev, "y", &a->y, 2) &&
+           check_tokens(dev, a->x.size[0]) &&
+           check_size(dev, "y's number of rows", a->y.size[0], a->x.size[0]) &&
+           check_size(dev, "y's row length", a->y.size[1], a->x.size[1]) &&
+           front_check_tensor(dev, "weight", &a->weight, F32, 1) &&
+           check_size(dev, "the weight's length", a->weight.size[0], a->x.size[1]) &&
+           check_apart(dev, "weight", &a->y, &a->weight) &&
+           check_in_place(dev, "x", &a->y, &a->x) &&
+           (a->eps >= 0.0f || front_fault(dev, "eps is negative"));
+}
+
+static bool check_bias(fm_device *dev, const fm_tensor *bias, const fm_tensor *y) {
+    if (!bias->buf) return true;
+    return front_check_tensor(dev, "bias", bias, F32, 1) &&
+           check_size(dev, "the bias's length", bias->size[0], y->size[1]) &&
+           check_apart(dev, "bias", y, bias);
+}
+
+static bool check_matmul(fm_device *dev, const fm_matmul *a) {
+    return front_check_tensor(dev, "x", &a->x, F32, 2) && check_output(dev, "y", &a->y, 2) &&
+           check_tokens(dev, a->x.size[0]) &&
+           check_size(dev, "y's number of rows", a->y.size[0], a->x.size[0]) &&
+           check_weight(dev, "the weight", a->w, 1, a->y.size[1], a->x.size[1]) &&
+           check_bias(dev, &a->bias, &a->y) && check_apart(dev, "x", &a->y, &a->x);
+}
+
+static bool check_matmul_heads(fm_device *dev, const fm_matmul_heads *a) {
+    return front_check_tensor(dev, "x", &a->x, F32, 3) && check_output(dev, "y", &a->y, 3) &&
+           check_tokens(dev, a->x.size[0]) &&
+           check_size(dev, "y's number of rows", a->y.size[0], a->x.size[0]) &&
+           check_size(dev, "y's number of heads", a->y.size[1], a->x.size[1]) &&
+           check_weight(dev, "the weight", a->w, a->x.size[1], a->y.size[2], a->x.size[2]) &&
+           check_apart(dev, "x", &a->y, &a->x);
+}
+
+static bool check_rope(fm_device *dev, const fm_rope *a) {
+    return front_check_tensor(dev, "x", &a->x, F32, 3) && check_output(dev, "y", &a->y, 3) &&
+           check_tokens(dev, a->x.size[0]) &&
+           check_size(dev, "y's number of rows", a->y.size[0], a->x.size[0]) &&
+           check_size(dev, "y's number of heads", a->y.size[1], a->x.size[1]) &&
+           check_size(dev, "y's head length", a->y.size[2], a->x.size[2]) &&
+           (a->x.size[2] % 2 == 0 || front_fault(dev, "x's head length is odd")) &&
+           front_check_tensor(dev, "positions", &a->positions, I32, 1) &&
+           check_size(dev, "the number of positions", a->positions.size[0], a->x.size[0]) &&
+           front_check_tensor(dev, "table", &a->table, F32, 3) &&
+           check_size(dev, "the table's pairs", a->table.size[1], a->x.size[2] / 2) &&
+           check_size(dev, "the table's last dimension", a->table.size[2], 2) &&
+           check_size(dev, "the stride of the table's pairs", a->table.stride[1], 2) &&
+           (a->pairing == FM_ROPE_PAIRING_HALF || a->pairing == FM_ROPE_PAIRING_INTERLEAVED ||
+            front_fault(dev, "the pairing is unknown")) &&
+           check_apart(dev, "table", &a->y, &a->table) &&
+           check_apart(dev, "positions", &a->y, &a->positions) &&
+           check_in_place(dev, "x", &a->y, &a->x);
+}
+
+static bool check_cache_write(fm_device *dev, const fm_cache_write *a) {
+    return front_check_tensor(dev, "x", &a->x, F32, 3) && check_tokens(dev, a->x.size[0]) &&
+           check_cache(dev, "cache", &a->cache) &&
+           check_size(dev, "the cache's number of heads", a->cache.size[1], a->x.size[1]) &&
+           check_size(dev, "the cache's row length", a->cache.size[2], a->x.size[2]) &&
+           front_check_tensor(dev, "rows", &a->rows, I32, 1) &&
+           check_size(dev, "the number of rows", a->rows.size[0], a->x.size[0]) &&
+           check_apart(dev, "x", &a->cache, &a->x) && check_apart(dev, "rows", &a->cache, &a->rows);
+}
+
+static bool check_attend_cache(fm_device *dev, const fm_attend *a) {
+    return check_cache(dev, "k", &a->k) && check_cache(dev, "v", &a->v) &&
+           check_size(dev, "k's row length", a->k.size[2], a->q.size[2]) &&
+           check_size(dev, "v's row length", a->v.size[2], a->y.size[2]) &&
+           check_size(dev, "v's number of rows", a->v.size[0], a->k.size[0]) &&
+           check_size(dev, "v's number of heads", a->v.size[1], a->k.size[1]) &&
+           (a->v.size[2] <= FM_VALUE_DIM_MAX ||
+            front_fault(dev, "v's row length is above %d", (int)FM_VALUE_DIM_MAX)) &&
+           (a->k.dtype == a->v.dtype || front_fault(dev, "k and v differ in format")) &&
+           (a->q.size[1] % a->k.size[1] == 0 ||
+            front_fault(dev, "query heads are no multiple of key-value heads"));
+}
+
+static bool check_attend(fm_device *dev, const fm_attend *a) {
+    int64_t max_pages = cache_page_count(dev->params.max_context);
+    return front_check_tensor(dev, "q", &a->q, F32, 3) && check_output(dev, "y", &a->y, 3) &&
+           check_tokens(dev, a->q.size[0]) &&
+           check_size(dev, "y's number of rows", a->y.size[0], a->q.size[0]) &&
+           check_size(dev, "y's number of heads", a->y.size[1], a->q.size[1]) &&
+           check_attend_cache(dev, a) &&
+           front_check_tensor(dev, "positions", &a->positions, I32, 1) &&
+           check_size(dev, "the number of positions", a->positions.size[0], a->q.size[0]) &&
+           front_check_tensor(dev, "sequences", &a->sequences, I32, 1) &&
+           check_size(dev, "the number of sequence indices", a->sequences.size[0], a->q.size[0]) &&
+           front_check_tensor(dev, "pages", &a->pages, I32, 2) &&
+           (a->pages.size[0] <= dev->params.max_sequences ||
+            front_fault(dev, "more sequences than the device was opened for")) &&
+           (a->pages.size[1] <= max_pages ||
+            front_fault(dev, "more pages than the device's context has")) &&
+           check_apart(dev, "q", &a->y, &a->q) && check_apart(dev, "k", &a->y, &a->k) &&
+           check_apart(dev, "v", &a->y, &a->v) &&
+           check_apart(dev, "positions", &a->y, &a->positions) &&
+           check_apart(dev, "sequences", &a->y, &a->sequences) &&
+           check_apart(dev, "pages", &a->y, &a->pages);
+}
+
+static bool check_gather_rows(fm_device *dev, const fm_gather_rows *a) {
+    return front_check_tensor(dev, "x", &a->x, F32, 2) && check_output(dev, "y", &a->y, 2) &&
+           check_rows(dev, a->y.size[0]) &&
+           check_size(dev, "y's row length", a->y.size[1], a->x.size[1]) &&
+           front_check_tensor(dev, "rows", &a->rows, I32, 2) &&
+           check_size(dev, "the number of index rows", a->rows.size[0], a->y.size[0]) &&
+           (!a->weights.buf ||
+            (front_check_tensor(dev, "weights", &a->weights, F32, 2) &&
+             check_size(dev, "weights' number of rows", a->weights.size[0], a->rows.size[0]) &&
+             check_size(dev, "weights' row length", a->weights.size[1], a->rows.size[1]) &&
+             check_apart(dev, "weights", &a->y, &a->weights))) &&
+           check_apart(dev, "x", &a->y, &a->x) && check_apart(dev, "rows", &a->y, &a->rows);
+}
+
+static bool check_matmul_experts(fm_device *dev, const fm_matmul_experts *a) {
+    return front_check_tensor(dev, "x", &a->x, F32, 2) && check_output(dev, "y", &a->y, 2) &&
+           check_rows(dev, a->x.size[0]) &&
+           check_size(dev, "y's number of rows", a->y.size[0], a->x.size[0]) &&
+           front_check_tensor(dev, "offsets", &a->offsets, I32, 1) &&
+           check_weight(dev, "the weight", a->w, a->offsets.size[0] - 1, a->y.size[1],
+                        a->x.size[1]) &&
+           check_apart(dev, "x", &a->y, &a->x) && check_apart(dev, "offsets", &a->y, &a->offsets);
+}
+
+static bool check_gate_mul(fm_device *dev, const fm_gate_mul *a) {
+    return front_check_tensor(dev, "gate", &a->gate, F32, 2) &&
+           front_check_tensor(dev, "up", &a->up, F32, 2) && check_output(dev, "y", &a->y, 2) &&
+           check_rows(dev, a->gate.size[0]) &&
+           check_size(dev, "up's number of rows", a->up.size[0], a->gate.size[0]) &&
+           check_size(dev, "up's row length", a->up.size[1], a->gate.size[1]) &&
+           check_size(dev, "y's number of rows", a->y.size[0], a->gate.size[0]) &&
+           check_size(dev, "y's row length", a->y.size[1], a->gate.size[1]) &&
+           check_in_place(dev, "gate", &a->y, &a->gate) && check_in_place(dev, "up", &a->y, &a->up);
+}
+
+/* ---- Operations: the fronts ------------------------------------------------------------------ */
+
+#define FRONT(name)                                                                                \
+    fm_status op_##name(fm_device *dev, const fm_##name *args) {                                   \
+        FM_TRY(dev->lost);                                                                         \
+        if (!check_##name(dev, args)) return FM_ERR_ARG;                                           \
+        dev->encoded = true;                                                                       \
+        return front_keep_loss(dev, dev->backend->name(dev->state, args));                         \
+    }
+FM_OP_LIST(FRONT)
