@@ -104,7 +104,7 @@ static forward pass_of(fm_engine *e) {
 static fm_status run_tokens(fm_engine *e, const int32_t *ids, int32_t n, int32_t start) {
     forward f = pass_of(e);
     step_begin(&e->s);
-    step_add(&e->s, ids, n, start, e->pages);
+    step_add(&e->s, &(step_part){ids, n, start, e->pages});
     FM_TRY(step_upload(&e->s));
     return forward_layers(&f);
 }

@@ -37,17 +37,17 @@ void step_begin(step *s) {
     s->n_sequences = 0;
 }
 
-void step_add(step *s, const int32_t *tokens, int32_t n, int32_t start, const int32_t *pages) {
-    int32_t n_pages = cache_page_count(start + n);
-    memcpy(s->pages + (int64_t)s->n_sequences * s->max_pages, pages,
-           (size_t)n_pages * sizeof *pages);
-    for (int32_t i = 0; i < n; i++) {
-        int32_t t = s->n_tokens++, position = start + i;
-        s->tokens[t] = tokens[i];
+void step_add(step *s, const step_part *part) {
+    int32_t n_pages = cache_page_count(part->start + part->n_tokens);
+    memcpy(s->pages + (int64_t)s->n_sequences * s->max_pages, part->pages,
+           (size_t)n_pages * sizeof *s->pages);
+    for (int32_t i = 0; i < part->n_tokens; i++) {
+        int32_t t = s->n_tokens++, position = part->start + i;
+        int32_t page = part->pages[position / FM_CACHE_PAGE_ROWS];
+        s->tokens[t] = part->tokens[i];
         s->positions[t] = position;
         s->sequences[t] = s->n_sequences;
-        s->cache_rows[t] = pages[position / FM_CACHE_PAGE_ROWS] * FM_CACHE_PAGE_ROWS +
-                           position % FM_CACHE_PAGE_ROWS;
+        s->cache_rows[t] = page * FM_CACHE_PAGE_ROWS + position % FM_CACHE_PAGE_ROWS;
     }
     s->n_sequences++;
 }

@@ -31,10 +31,17 @@ void step_free(step *s);
 /** Empties the step. */
 void step_begin(step *s);
 
-/** Adds `n` consecutive tokens of one sequence, the first at position `start`. `pages` lists the
- *  sequence's cache pages, enough for start + n positions. The caller keeps within the step's
- * limits and gives ids below the vocabulary's size. */
-void step_add(step *s, const int32_t *tokens, int32_t n, int32_t start, const int32_t *pages);
+/** Consecutive tokens of one sequence. */
+typedef struct step_part {
+    const int32_t *tokens; /* [n_tokens] ids below the vocabulary's size */
+    int32_t n_tokens;
+    int32_t start;        /* position of the first one */
+    const int32_t *pages; /* the sequence's cache pages, enough for start + n_tokens positions */
+} step_part;
+
+/** Adds a sequence's part to the step; a sequence has one part in a step. The caller keeps within the
+ * step's limits. */
+void step_add(step *s, const step_part *part);
 
 /** Writes the step's arrays to the device. The device must be idle. */
 fm_status step_upload(const step *s);
