@@ -4,11 +4,12 @@
  * The nouns, and who owns what:
  *
  *   fm_backend  a const table of functions that one kind of device implements. Backends see only
- * calls that the checking front (backend.c) let through, and check nothing again. fm_device   an
- * opened device: the table, its state, a sticky status. Owns all buffers' and weights' memory; they
- * are freed before it is closed. fm_buf      memory of a device, written and read by the host,
- * viewed by fm_tensor. fm_weight   one matrix, or a stack of equal matrices, in whatever layout the
- * backend reads best. Only a backend makes one, from the checkpoint's bytes (fm_weight_source).
+ *               calls that the checking front (backend.c) let through, and check nothing again.
+ *   fm_device   an opened device: the table, its state, a sticky status. Owns all buffers' and
+ *               weights' memory; they are freed before it is closed.
+ *   fm_buf      memory of a device, written and read by the host, viewed by fm_tensor.
+ *   fm_weight   one matrix, or a stack of equal matrices, in whatever layout the backend reads
+ *               best. Only a backend makes one, from the checkpoint's bytes (fm_weight_source).
  *   op_*        one operation on tensors: the front checks the arguments and calls the table.
  *
  * Calls encode: an op may run at once (CPU), be launched (CUDA) or be recorded (Vulkan), in the

@@ -3,16 +3,26 @@
  *
  * The nouns, and who owns what:
  *
- *   fm_error      a status and one line of text, owned by the caller, filled by every call that
- * fails. fm_tokenizer  text <-> token ids, read from a model directory. Immutable once open: any
- * thread. fm_model      weights and description of one checkpoint on one device. Immutable once
- * open: any number of engines may share it. It outlives its engines. fm_engine     caches and
- * workspace for running a model within limits stated at creation. One thread steps an engine.
- *   fm_request    what to generate; plain data, copied by fm_engine_submit.
+ *   fm_error       a status and one line of text, owned by the caller; filled by calls that fail.
+ *   fm_tokenizer   text <-> token ids, read from a model directory. Immutable: any thread.
+ *   fm_tokens      a growing list of token ids, owned by the caller.
+ *   fm_decoder     the state that turns a stream of ids back into whole UTF-8; the caller's.
+ *   fm_checkpoint  what lies in a model directory: description and tensors. Immutable: any thread.
+ *   fm_model       one checkpoint made ready on one device, within the limits that
+ *                  fm_model_params states. Any number of engines may share it; it outlives them.
+ *   fm_engine      caches and workspace of one model. Engines that share a model share its device:
+ *                  one thread at a time steps any of them.
+ *   fm_request     what to generate; plain data, copied by fm_engine_submit.
+ *   fm_event       what a request's callback receives: a new token, or how the request ended.
  *
  * Whatever an `open` or `new` function returns is freed by the `close` or `free` function of the
  * same noun; NULL is accepted there. No call prints, exits or aborts, and none reads the
- * environment. This header includes only standard headers and is valid C11 and C++.
+ * environment. Where no rule is given, an object is used by one thread at a time.
+ *
+ * Numbers do not depend on the caller's floating-point environment (rounding mode, flushing of
+ * denormals, traps): calls that compute set the default one and put the caller's back.
+ *
+ * This header includes only standard headers and is valid C11 and C++.
  *
  * Licence: Apache-2.0.
  */
@@ -41,8 +51,7 @@ extern "C" {
     X(ERR_NOT_FOUND, -7, "not found")                                                              \
     X(ERR_STATE, -8, "called in the wrong state")                                                  \
     X(ERR_NOT_FINITE, -9, "a computed value is not finite")                                        \
-    X(ERR_DEVICE, -10, "the device failed")                                                        \
-    X(ERR_CANCELLED, -11, "cancelled")
+    X(ERR_DEVICE, -10, "the device failed")
 
 typedef enum fm_status {
 #define FM_STATUS_ENUM(name, value, text) FM_##name = value,
@@ -63,9 +72,14 @@ typedef struct fm_error {
 
 /* ---- Log ------------------------------------------------------------------------------------- */
 
-typedef enum fm_log_level { FM_LOG_DEBUG, FM_LOG_INFO, FM_LOG_WARN } fm_log_level;
+typedef enum fm_log_level {
+    FM_LOG_DEBUG, /* how the device was set up */
+    FM_LOG_INFO,  /* what was opened and how much of it was copied */
+    FM_LOG_WARN,  /* what is probably a fault of the model directory, and what follows from it */
+} fm_log_level;
 
-/** Receives one line without a newline. May be called from any thread that uses the library. */
+/** Receives one line without a newline. May be called from any thread that uses the library, and
+ * must leave the floating-point environment as it is. */
 typedef void (*fm_log_fn)(void *user, fm_log_level level, const char *line);
 
 /* ---- Number formats -------------------------------------------------------------------------- */
@@ -107,8 +121,7 @@ size_t fm_dtype_size(fm_dtype dtype);
 
 /* ---- Tokenizer ------------------------------------------------------------------------------- */
 
-/* Reads tokenizer.json, and tokenizer_config.json where present, of a model directory. Needs no
- * weights. Immutable once open: any thread. */
+/* Immutable once open: any thread. */
 
 typedef struct fm_tokenizer fm_tokenizer;
 
@@ -124,13 +137,16 @@ fm_status fm_tokens_append(fm_tokens *tokens, int32_t id);
 /** Frees the ids and zeroes the struct. */
 void fm_tokens_free(fm_tokens *tokens);
 
+/** Reads tokenizer.json, and tokenizer_config.json where present, of a model directory; no weights
+ * are needed. FM_ERR_NOT_FOUND when tokenizer.json is absent, FM_ERR_FORMAT when a file is
+ * malformed, FM_ERR_UNSUPPORTED for a kind of tokenizer that is not built in, FM_ERR_LIMIT for one
+ * that is too large, FM_ERR_IO, FM_ERR_MEMORY. *out is NULL then. */
 fm_status fm_tokenizer_open(const char *dir, fm_tokenizer **out, fm_error *err);
 void fm_tokenizer_close(fm_tokenizer *t);
 
 /** Highest token id plus one, added tokens included. */
 int32_t fm_tokenizer_vocab_size(const fm_tokenizer *t);
-/** The id of a token by its text (added tokens) or its byte-alphabet form (others); -1 when absent.
- */
+/** The id of a token by its text (added tokens) or byte-alphabet form (others); -1 when absent. */
 int32_t fm_tokenizer_find(const fm_tokenizer *t, const char *token);
 /** Ids of the named special tokens, -1 when the directory names none. */
 int32_t fm_tokenizer_bos(const fm_tokenizer *t);
@@ -139,8 +155,8 @@ int32_t fm_tokenizer_eos(const fm_tokenizer *t);
 bool fm_tokenizer_adds_bos(const fm_tokenizer *t);
 /** True for an added token with the flag `special`: not printed in answers. */
 bool fm_tokenizer_is_special(const fm_tokenizer *t, int32_t id);
-/** The bytes a token stands for, not terminated; owned by the tokenizer. NULL and 0 for an unused
- * id. */
+/** The bytes a token stands for, not terminated; owned by the tokenizer. NULL and *length 0 for an
+ * unused id. */
 const char *fm_tokenizer_bytes(const fm_tokenizer *t, int32_t id, size_t *length);
 
 typedef enum fm_encode_mode {
@@ -155,7 +171,7 @@ fm_status fm_tokenizer_encode(const fm_tokenizer *t, const char *text, size_t le
                               fm_encode_mode mode, fm_tokens *out, fm_error *err);
 
 /** Turns a stream of ids back into text whose pieces are always whole UTF-8. Start from a zeroed
- *  struct; one decoder per stream. */
+ * struct; one decoder a stream. */
 typedef struct fm_decoder {
     bool skip_special; /* set by the caller: special tokens give no text */
     uint8_t n_pending; /* bytes of a code point that is not complete yet */
@@ -163,9 +179,8 @@ typedef struct fm_decoder {
 } fm_decoder;
 
 /** Appends the text that became complete with `id` to `out` (capacity `out_size`, no terminator),
- *  and sets *length. Bytes that can never become UTF-8 give U+FFFD, one for each maximal invalid
- * part (as the Unicode standard recommends). `out_size` must be at least fm_decoder_bound(t) bytes.
- */
+ * and sets *length. Bytes that can never become UTF-8 give U+FFFD, one for each maximal invalid
+ * part (as the Unicode standard recommends). `out_size` is fm_decoder_bound(t) bytes or more. */
 fm_status fm_decoder_push(fm_decoder *d, const fm_tokenizer *t, int32_t id, char *out,
                           size_t out_size, size_t *length);
 /** Ends the stream: a code point left incomplete gives one U+FFFD. Needs 3 bytes. */
@@ -185,14 +200,15 @@ typedef struct fm_message {
 const char *fm_chat_layout(const fm_tokenizer *t);
 
 /** Appends the prompt of a conversation in a built-in layout (`layout` NULL: fm_chat_layout's),
- *  BOS included where the layout has one, ending where the assistant's answer begins. The layout's
- *  marks become single ids; contents are plain text and can not produce them. */
+ * BOS included where the layout has one, ending where the assistant's answer begins. The layout's
+ * marks become single ids; contents are plain text and can not produce them. */
 fm_status fm_chat_encode(const fm_tokenizer *t, const char *layout, const fm_message *messages,
                          size_t n_messages, fm_tokens *out, fm_error *err);
 
 /* ---- Checkpoint ------------------------------------------------------------------------------ */
 
-/* What lies in a model directory: its description and its tensors, mapped but not read. */
+/* What lies in a model directory: its description and its tensors, mapped but not read. Immutable
+ * once open: any thread. */
 
 typedef struct fm_checkpoint fm_checkpoint;
 
@@ -219,7 +235,9 @@ typedef struct fm_tensor_info {
     bool used; /* false: the model skips it (an MTP layer, a cached rotary table) */
 } fm_tensor_info;
 
-/** Opens config.json and the weight files of a Hugging Face directory. */
+/** Opens config.json, generation_config.json where present, and the weight files of a Hugging Face
+ * directory. FM_ERR_NOT_FOUND for an absent directory or file, FM_ERR_FORMAT for a malformed one or
+ * a missing tensor, FM_ERR_UNSUPPORTED for a model that is not built in. *out is NULL then. */
 fm_status fm_checkpoint_open(const char *dir, fm_checkpoint **out, fm_error *err);
 void fm_checkpoint_close(fm_checkpoint *c);
 void fm_checkpoint_get_info(const fm_checkpoint *c, fm_checkpoint_info *out);
@@ -230,26 +248,31 @@ void fm_checkpoint_get_tensor(const fm_checkpoint *c, size_t i, fm_tensor_info *
 
 typedef struct fm_model fm_model;
 
-/** Zero in a field takes the default given beside it. */
+/** How to run a model, and its limits. Zero in a field takes the default given beside it. */
 typedef struct fm_model_params {
-    const char *device; /* "auto" or "cpu"; NULL: "auto" */
-    const char
-        *dtype; /* of weights: "auto" (as in the files), "f32", "bf16", "f16"; NULL: "auto" */
-    const char
-        *cache_dtype;  /* "auto" (f32 with f32 weights, else bf16), "f32", "bf16"; NULL: "auto" */
-    const char *isa;   /* CPU instruction set, for tests: "scalar_soft" (no fma), "scalar", "avx2",
-                          "avx512"; NULL: the best there is. All give the same bits. */
-    int32_t n_threads; /* default: physical cores within the cgroup's quota */
+    const char *device;      /* "auto" or "cpu"; default "auto" */
+    const char *dtype;       /* of weights: "auto" (as in the files), "f32", "bf16" or "f16";
+                                default "auto" */
+    const char *cache_dtype; /* "auto" (f32 with f32 weights, else bf16), "f32" or "bf16";
+                                default "auto" */
+    const char *isa;         /* CPU instruction set, for tests: "scalar_soft" (no fma), "scalar",
+                                "avx2" or "avx512"; default the best there is. All give the same
+                                bits. */
+    int32_t n_threads;       /* default: physical cores within the cgroup's quota */
     int32_t max_context;     /* tokens of one sequence; default: the model's, at most 4096 */
     int32_t max_step_tokens; /* tokens of one step, so of one prompt chunk; default 256 */
-    fm_log_fn log;
+    fm_log_fn log;           /* default: silent */
     void *log_user;
 } fm_model_params;
 
-/** Opens a checkpoint for running. Nothing is loaded but what has to be converted: weights are read
- * in place from the mapped files, which must not change while the model is open. */
+/** Opens a checkpoint for running; NULL for `params` takes all defaults. Matrices in a format that
+ * the device reads as it lies in the files are used in place, so the files must not change while
+ * the model is open. Norms, biases, and whatever is asked for in another format, are copied.
+ * Fails like fm_checkpoint_open; besides, FM_ERR_ARG for a parameter out of range and
+ * FM_ERR_UNSUPPORTED for a device or instruction set that this machine lacks. */
 fm_status fm_model_open(const char *dir, const fm_model_params *params, fm_model **out,
                         fm_error *err);
+/** Its engines must have been freed. */
 void fm_model_close(fm_model *m);
 int32_t fm_model_vocab_size(const fm_model *m);
 /** The limits in force, defaults resolved. */
@@ -259,8 +282,13 @@ const char *fm_model_summary(const fm_model *m);
 
 /* ---- Engine ---------------------------------------------------------------------------------- */
 
-/* Runs requests step by step. All calls on one engine, and on engines that share a model, come
- * from one thread at a time. */
+/* Runs requests step by step. Calls on one engine, and on engines that share a model, come from one
+ * thread at a time.
+ *
+ * A callback runs inside a call, on its thread, in the caller's floating-point environment. Of the
+ * same engine it may call fm_engine_cancel at any event, and fm_engine_submit at a request's last
+ * event, when the engine has room again; fm_engine_step, fm_engine_logits and
+ * fm_engine_write_logits give FM_ERR_STATE there. It must not free the engine or close the model. */
 
 typedef struct fm_engine fm_engine;
 
@@ -278,23 +306,25 @@ typedef enum fm_finish {
     FM_FINISH_NONE,      /* not finished */
     FM_FINISH_STOP,      /* the model gave an end token (which is not delivered) */
     FM_FINISH_LENGTH,    /* max_new tokens, or the context is full */
-    FM_FINISH_CANCELLED, /* the callback said stop */
+    FM_FINISH_CANCELLED, /* the callback said stop, or fm_engine_cancel */
     FM_FINISH_ERROR,     /* see status */
 } fm_finish;
 
-/** What the callback receives: one event per new token, and one last event with `finish` set and
- *  id -1. */
+/** What the callback receives: one event for each new token, and one last event with `finish` set
+ * and id -1. Counts and seconds are those of the whole request and stand in the last event only. */
 typedef struct fm_event {
-    int32_t id;
+    uint64_t request; /* as fm_engine_submit named it */
+    int32_t id;       /* the new token */
     fm_finish finish;
-    fm_status status; /* with FM_FINISH_ERROR */
-    int32_t n_prompt; /* the last event: tokens and seconds of this request */
-    int32_t n_generated;
+    fm_status status;    /* with FM_FINISH_ERROR */
+    int32_t n_prompt;    /* tokens of the prompt */
+    int32_t n_prefilled; /* of these, what was run: all, unless the request ended before */
+    int32_t n_generated; /* tokens delivered */
     double prefill_seconds;
     double decode_seconds;
 } fm_event;
 
-/** Returns false to cancel the request. Runs on the thread that steps. */
+/** Returns false to cancel the request; at the last event the value has no meaning. */
 typedef bool (*fm_event_fn)(void *user, const fm_event *event);
 
 typedef struct fm_request {
@@ -302,8 +332,7 @@ typedef struct fm_request {
     size_t n_ids;
     int32_t max_new; /* new tokens at most; 0: until the context is full */
     fm_sampling sampling;
-    const int32_t
-        *end_ids; /* tokens that end the answer, [n_end_ids]; NULL: the checkpoint's own */
+    const int32_t *end_ids; /* end the answer, [n_end_ids]; NULL: the checkpoint's own */
     size_t n_end_ids;
     fm_event_fn on_event;
     void *user;
@@ -311,27 +340,37 @@ typedef struct fm_request {
 
 /** Makes an engine with room for one sequence of the model's max_context. */
 fm_status fm_engine_new(fm_model *m, fm_engine **out, fm_error *err);
+/** Frees an engine. A request that still runs ends without an event. */
 void fm_engine_free(fm_engine *e);
 
-/** Takes a request; FM_ERR_STATE while another one runs. Arguments are copied. */
-fm_status fm_engine_submit(fm_engine *e, const fm_request *request, fm_error *err);
+/** Takes a request. Arguments are copied. *id, where `id` is not NULL, is set to a number that names
+ * the request: never 0, never used again by this engine; 0 when the call fails. FM_ERR_STATE while
+ * another request runs, FM_ERR_ARG and FM_ERR_LIMIT for what can not be run. */
+fm_status fm_engine_submit(fm_engine *e, const fm_request *request, uint64_t *id, fm_error *err);
+
+/** Ends a request with FM_FINISH_CANCELLED, its counts and its seconds. The last event comes before
+ * this call returns and the engine has room again; called from a callback of this engine, the
+ * event comes when that callback has returned, at the latest when the next step begins. No token
+ * is computed in between. FM_ERR_NOT_FOUND when no such request runs. */
+fm_status fm_engine_cancel(fm_engine *e, uint64_t id, fm_error *err);
 
 /** Runs one step: a chunk of the prompt, or one new token. *active is set to the number of requests
- *  that still run. A failed step ends the request with FM_FINISH_ERROR and returns its status. */
+ * that still run. A failed step ends the request with FM_FINISH_ERROR and returns its status. */
 fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err);
 
-/** Receives `n_rows` rows of logits, [n_rows, vocab_size] float32; the memory is the engine's. */
+/** Receives `n_rows` rows of logits, [n_rows, vocab_size] float32; the memory is the engine's. Any
+ * status but FM_OK stops the run and becomes its result. */
 typedef fm_status (*fm_logits_fn)(void *user, const float *logits, int32_t n_rows);
 
 /** Runs `n_ids` tokens as one fresh sequence and delivers the logits of every one, in order.
- * Blocks. FM_ERR_STATE while a request runs. */
+ * FM_ERR_STATE while a request runs. */
 fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_logits_fn sink,
                            void *user, fm_error *err);
 
 /** The same, written to a NumPy file: float32 [n_ids, vocab_size]. It appears under `path` only
  * when it is complete. */
-fm_status fm_logits_write(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
-                          fm_error *err);
+fm_status fm_engine_write_logits(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
+                                 fm_error *err);
 
 /** The library's version, "0.1.0". */
 const char *fm_version(void);

@@ -19,9 +19,10 @@ typedef struct answer {
     fm_decoder decoder;
     char *piece; /* [piece_size] text of one token; NULL without a tokenizer */
     size_t piece_size;
-    fm_tokens ids; /* the new ones */
-    bytes text;    /* collected for --json */
-    fm_event end;  /* the last event: why it ended, counts and seconds */
+    uint64_t request; /* names it, for cancelling */
+    fm_tokens ids;    /* the new ones */
+    bytes text;       /* collected for --json */
+    fm_event end;     /* the last event: why it ended, counts and seconds */
     bool no_memory;
 } answer;
 
@@ -55,7 +56,7 @@ static bool take_token(answer *a, int32_t id) {
 
 static bool on_event(void *user, const fm_event *event) {
     answer *a = user;
-    if (event->finish == FM_FINISH_NONE) return take_token(a, event->id) && !terminal_interrupted();
+    if (event->finish == FM_FINISH_NONE) return take_token(a, event->id);
     a->end = *event;
     return true;
 }
@@ -87,13 +88,13 @@ static int answer_begin(answer *a, const fm_tokens *prompt) {
         .on_event = on_event,
         .user = a,
     };
-    if (fm_engine_submit(a->session->engine, &request, &err) != FM_OK)
+    if (fm_engine_submit(a->session->engine, &request, &a->request, &err) != FM_OK)
         return terminal_fail("%s", err.text);
     return STATUS_DONE;
 }
 
-/* Steps until the request has ended. An interrupt during a long prompt ends it between two chunks,
- * where no event comes that could. */
+/* Steps until the request has ended. An interrupt ends it between two steps, also those of a long
+ * prompt, from which no event comes; a->end is then set by the last one. */
 static int answer_step(answer *a) {
     fm_error err;
     int32_t active = 1;
@@ -105,8 +106,8 @@ static int answer_step(answer *a) {
             return terminal_fail("%s", err.text);
         }
         if (active > 0 && terminal_interrupted()) {
-            a->end.finish = FM_FINISH_CANCELLED;
-            break;
+            fm_engine_cancel(a->session->engine, a->request, NULL);
+            active = 0;
         }
     }
     return a->no_memory ? terminal_fail("out of memory for the answer") : STATUS_DONE;
@@ -150,7 +151,8 @@ static int print_json(const answer *a) {
     ok = ok && cJSON_AddStringToObject(object, "finish_reason", finish_text(end->finish)) &&
          cJSON_AddNumberToObject(object, "prompt_tokens", end->n_prompt) &&
          cJSON_AddNumberToObject(object, "generated_tokens", end->n_generated) &&
-         json_out_rate(object, "prefill_tokens_per_s", rate(end->n_prompt, end->prefill_seconds)) &&
+         json_out_rate(object, "prefill_tokens_per_s",
+                       rate(end->n_prefilled, end->prefill_seconds)) &&
          json_out_rate(object, "decode_tokens_per_s", decode_rate(end));
     if (a->sampling.temperature > 0) ok = ok && json_out_count(object, "seed", a->sampling.seed);
     return json_out_print(object, ok);
@@ -158,13 +160,15 @@ static int print_json(const answer *a) {
 
 static void print_stats(const answer *a) {
     const fm_event *end = &a->end;
-    char seed[40] = "";
+    char seed[40] = "", whole[24] = "";
     if (a->sampling.temperature > 0)
         snprintf(seed, sizeof seed, ", seed %" PRIu64, a->sampling.seed);
-    terminal_note("prompt %" PRId32 " tokens at %.1f tokens/s, generated %" PRId32
+    if (end->n_prefilled < end->n_prompt)
+        snprintf(whole, sizeof whole, " of %" PRId32, end->n_prompt);
+    terminal_note("prompt %" PRId32 "%s tokens at %.1f tokens/s, generated %" PRId32
                   " at %.1f tokens/s%s; %s",
-                  end->n_prompt, rate(end->n_prompt, end->prefill_seconds), end->n_generated,
-                  decode_rate(end), seed, fm_model_summary(a->session->model));
+                  end->n_prefilled, whole, rate(end->n_prefilled, end->prefill_seconds),
+                  end->n_generated, decode_rate(end), seed, fm_model_summary(a->session->model));
 }
 
 /* The end of the text, or the JSON object; then the line of speeds. */

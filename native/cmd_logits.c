@@ -18,7 +18,7 @@ int cmd_logits(const options *o) {
     if (status == STATUS_DONE) status = prompt_encode(o, s.tokenizer, &prompt);
     if (status == STATUS_DONE) status = session_open_engine(&s, o);
     if (status == STATUS_DONE &&
-        fm_logits_write(s.engine, prompt.ids, prompt.count, o->out, &err) != FM_OK)
+        fm_engine_write_logits(s.engine, prompt.ids, prompt.count, o->out, &err) != FM_OK)
         status = terminal_fail("%s", err.text);
     fm_tokens_free(&prompt);
     session_close(&s);

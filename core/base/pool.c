@@ -12,6 +12,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "fp.h"
+
 enum {
     POOL_MAX_THREADS = 1024,
     POOL_SPINS = 300, /* pauses before a thread sleeps: 3 to 12 µs, less than sleeping and waking */
@@ -92,6 +94,7 @@ static bool pool_wait_for_task(pool *p) {
 
 static void *pool_thread(void *argument) {
     const pool_worker *worker = argument;
+    fp_set_default();
     while (pool_wait_for_task(worker->owner)) pool_work(worker->owner, worker->index);
     return NULL;
 }

@@ -13,7 +13,8 @@ typedef struct pool pool;
  *  names the thread, for scratch memory. */
 typedef void (*pool_fn)(void *user, int task, int worker);
 
-/** A pool of `n_threads` threads in all, the caller's included (1 starts none). */
+/** A pool of `n_threads` threads in all, the caller's included (1 starts none). Those it starts run
+ * in the default floating-point environment; the caller's stays as it is. */
 fm_status pool_new(int n_threads, pool **out, fm_error *err);
 void pool_free(pool *p);
 

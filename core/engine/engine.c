@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/fp.h"
 #include "../base/os.h"
 #include "../data/npy.h"
 #include "../model/forward.h"
@@ -15,6 +16,8 @@
 /** The request that runs. */
 typedef struct running {
     bool active;
+    bool cancelled; /* to be ended where no callback is under way */
+    uint64_t id;
     int32_t *ids; /* [max_context]: the prompt, then what was generated */
     int32_t n_prompt;
     int32_t n_ids;    /* prompt and generated */
@@ -37,6 +40,8 @@ struct fm_engine {
     int32_t *pages; /* of the one sequence: all pages of the cache */
     float *logits;  /* [ACTIVATIONS_LOGIT_ROWS, V] */
     running r;
+    uint64_t n_submitted; /* also the id of the newest request */
+    bool in_callback;     /* cache and workspace belong to a call further up the stack */
 };
 
 /* ---- Making and freeing ---------------------------------------------------------------------- */
@@ -100,6 +105,13 @@ static forward pass_of(fm_engine *e) {
     return (forward){&m->checkpoint->config, &m->weights, m->rope_table, &e->cache, &e->a, &e->s};
 }
 
+/** Calls that compute are refused to a callback, whose results they would overwrite. */
+static fm_status check_outside(const fm_engine *e, fm_error *err) {
+    if (!e->in_callback) return FM_OK;
+    return error_set(err, FM_ERR_STATE,
+                     "called from a callback of this engine: return from it first");
+}
+
 /** Runs `n` tokens at positions `start` … through all layers. */
 static fm_status run_tokens(fm_engine *e, const int32_t *ids, int32_t n, int32_t start) {
     forward f = pass_of(e);
@@ -138,17 +150,24 @@ static fm_status copy_end_ids(fm_engine *e, const fm_request *request, fm_error 
     return FM_OK;
 }
 
-fm_status fm_engine_submit(fm_engine *e, const fm_request *request, fm_error *err) {
-    running *r = &e->r;
-    if (r->active)
+/** What a request may be, before anything is copied. */
+static fm_status check_request(const fm_engine *e, const fm_request *request, fm_error *err) {
+    if (e->r.active)
         return error_set(err, FM_ERR_STATE, "a request is running: step until it has finished");
     if (!request->on_event) return error_set(err, FM_ERR_ARG, "a request needs a callback");
     if (request->max_new < 0) return error_set(err, FM_ERR_ARG, "max_new must not be negative");
     FM_TRY(sampler_check(&request->sampling, err));
-    FM_TRY(check_ids(e, request->ids, request->n_ids, err));
+    return check_ids(e, request->ids, request->n_ids, err);
+}
+
+fm_status fm_engine_submit(fm_engine *e, const fm_request *request, uint64_t *id, fm_error *err) {
+    running *r = &e->r;
+    if (id) *id = 0;
+    FM_TRY(check_request(e, request, err));
     FM_TRY(copy_end_ids(e, request, err));
     int32_t n_prompt = (int32_t)request->n_ids, room = e->model->max_context - n_prompt;
     memcpy(r->ids, request->ids, request->n_ids * sizeof *r->ids);
+    r->id = ++e->n_submitted;
     r->n_prompt = r->n_ids = n_prompt;
     r->n_cached = 0;
     r->max_new = request->max_new > 0 && request->max_new < room ? request->max_new : room;
@@ -156,21 +175,45 @@ fm_status fm_engine_submit(fm_engine *e, const fm_request *request, fm_error *er
     r->on_event = request->on_event;
     r->user = request->user;
     r->prefill_seconds = r->decode_seconds = 0.0;
+    r->cancelled = false;
     r->active = true;
+    if (id) *id = r->id;
     return FM_OK;
 }
 
-static void finish(running *r, fm_finish reason, fm_status status) {
+static bool deliver(fm_engine *e, const fm_event *event) {
+    e->in_callback = true;
+    bool go_on = e->r.on_event(e->r.user, event);
+    e->in_callback = false;
+    return go_on;
+}
+
+/** Ends the request. Nothing of it is read afterwards: its last event may submit the next one. */
+static void finish(fm_engine *e, fm_finish reason, fm_status status) {
+    running *r = &e->r;
     r->active = false;
-    r->on_event(r->user, &(fm_event){
-                             .id = -1,
-                             .finish = reason,
-                             .status = status,
-                             .n_prompt = r->n_prompt,
-                             .n_generated = r->n_ids - r->n_prompt,
-                             .prefill_seconds = r->prefill_seconds,
-                             .decode_seconds = r->decode_seconds,
-                         });
+    deliver(e, &(fm_event){
+                   .request = r->id,
+                   .id = -1,
+                   .finish = reason,
+                   .status = status,
+                   .n_prompt = r->n_prompt,
+                   .n_prefilled = r->n_cached < r->n_prompt ? r->n_cached : r->n_prompt,
+                   .n_generated = r->n_ids - r->n_prompt,
+                   .prefill_seconds = r->prefill_seconds,
+                   .decode_seconds = r->decode_seconds,
+               });
+}
+
+fm_status fm_engine_cancel(fm_engine *e, uint64_t id, fm_error *err) {
+    if (!e->r.active || e->r.id != id)
+        return error_set(err, FM_ERR_NOT_FOUND, "no request %llu is running",
+                         (unsigned long long)id);
+    if (e->in_callback)
+        e->r.cancelled = true;
+    else
+        finish(e, FM_FINISH_CANCELLED, FM_OK);
+    return FM_OK;
 }
 
 static bool is_end(const running *r, int32_t id) {
@@ -180,17 +223,18 @@ static bool is_end(const running *r, int32_t id) {
 }
 
 /** Delivers a drawn token, and ends the request when it is an end token or the last one. */
-static void accept(running *r, int32_t id) {
+static void accept(fm_engine *e, int32_t id) {
+    running *r = &e->r;
     if (is_end(r, id)) {
-        finish(r, FM_FINISH_STOP, FM_OK);
+        finish(e, FM_FINISH_STOP, FM_OK);
         return;
     }
     r->ids[r->n_ids++] = id;
-    bool go_on = r->on_event(r->user, &(fm_event){.id = id});
-    if (!go_on)
-        finish(r, FM_FINISH_CANCELLED, FM_OK);
+    bool go_on = deliver(e, &(fm_event){.request = r->id, .id = id});
+    if (!go_on || r->cancelled)
+        finish(e, FM_FINISH_CANCELLED, FM_OK);
     else if (r->n_ids - r->n_prompt >= r->max_new)
-        finish(r, FM_FINISH_LENGTH, FM_OK);
+        finish(e, FM_FINISH_LENGTH, FM_OK);
 }
 
 /** Runs the next tokens of the request; draws a new one when all of them are in the cache. */
@@ -209,26 +253,36 @@ static fm_status advance(fm_engine *e, bool *drawn, int32_t *id) {
                         id);
 }
 
-fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err) {
+/** advance in the default floating-point environment, its time added to the request's. */
+static fm_status advance_timed(fm_engine *e, bool *drawn, int32_t *id, fm_error *err) {
     running *r = &e->r;
-    *active = 0;
-    if (!r->active) return FM_OK;
-    if (r->max_new == 0) {
-        finish(r, FM_FINISH_LENGTH, FM_OK);
-        *active = r->active ? 1 : 0; /* the last event may have submitted the next request */
-        return FM_OK;
-    }
-    bool drawn = false;
-    int32_t id = 0;
+    fenv_t caller;
+    fp_begin(&caller);
     double start = os_seconds();
     double *spent = r->n_cached < r->n_prompt ? &r->prefill_seconds : &r->decode_seconds;
-    fm_status status = explain(e, advance(e, &drawn, &id), err);
+    fm_status status = explain(e, advance(e, drawn, id), err);
     *spent += os_seconds() - start;
-    if (status != FM_OK)
-        finish(r, FM_FINISH_ERROR, status);
+    fp_end(&caller);
+    return status;
+}
+
+fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err) {
+    const running *r = &e->r;
+    fm_status status = FM_OK;
+    bool drawn = false;
+    int32_t id = 0;
+    *active = 0;
+    FM_TRY(check_outside(e, err));
+    if (!r->active) return FM_OK;
+    if (r->cancelled)
+        finish(e, FM_FINISH_CANCELLED, FM_OK);
+    else if (r->max_new == 0)
+        finish(e, FM_FINISH_LENGTH, FM_OK);
+    else if ((status = advance_timed(e, &drawn, &id, err)) != FM_OK)
+        finish(e, FM_FINISH_ERROR, status);
     else if (drawn)
-        accept(r, id);
-    *active = r->active ? 1 : 0;
+        accept(e, id);
+    *active = r->active ? 1 : 0; /* also when the last event has submitted the next request */
     return status;
 }
 
@@ -241,22 +295,34 @@ static fm_status deliver_logits(fm_engine *e, int32_t n, fm_logits_fn sink, void
     for (int32_t first = 0; first < n; first += ACTIVATIONS_LOGIT_ROWS) {
         int32_t rows[ACTIVATIONS_LOGIT_ROWS];
         int32_t n_rows = n - first < ACTIVATIONS_LOGIT_ROWS ? n - first : ACTIVATIONS_LOGIT_ROWS;
+        fenv_t caller;
         for (int32_t i = 0; i < n_rows; i++) rows[i] = first + i;
-        FM_TRY(explain(e, forward_logits(&f, rows, n_rows, e->logits), err));
-        FM_TRY(sink(user, e->logits, n_rows));
+        fp_begin(&caller);
+        fm_status status = forward_logits(&f, rows, n_rows, e->logits);
+        fp_end(&caller);
+        FM_TRY(explain(e, status, err));
+        e->in_callback = true;
+        status = sink(user, e->logits, n_rows);
+        e->in_callback = false;
+        FM_TRY(status);
     }
     return FM_OK;
 }
 
 fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_logits_fn sink,
                            void *user, fm_error *err) {
+    FM_TRY(check_outside(e, err));
     if (e->r.active)
         return error_set(err, FM_ERR_STATE, "a request is running: step until it has finished");
     FM_TRY(check_ids(e, ids, n_ids, err));
     for (int32_t start = 0; start < (int32_t)n_ids;) {
         int32_t n = (int32_t)n_ids - start;
+        fenv_t caller;
         if (n > e->model->max_step_tokens) n = e->model->max_step_tokens;
-        FM_TRY(explain(e, run_tokens(e, ids + start, n, start), err));
+        fp_begin(&caller);
+        fm_status status = run_tokens(e, ids + start, n, start);
+        fp_end(&caller);
+        FM_TRY(explain(e, status, err));
         FM_TRY(deliver_logits(e, n, sink, user, err));
         start += n;
     }
@@ -273,9 +339,10 @@ static fm_status write_rows(void *user, const float *logits, int32_t n_rows) {
     return npy_write(sink->file, logits, n_rows, sink->err);
 }
 
-fm_status fm_logits_write(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
-                          fm_error *err) {
+fm_status fm_engine_write_logits(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
+                                 fm_error *err) {
     npy_sink sink = {NULL, err};
+    FM_TRY(check_outside(e, err));
     FM_TRY(check_ids(e, ids, n_ids, err));
     FM_TRY(npy_create(path, (int64_t)n_ids, fm_model_vocab_size(e->model), &sink.file, err));
     fm_status status = fm_engine_logits(e, ids, n_ids, write_rows, &sink, err);

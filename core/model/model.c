@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/checked.h"
+#include "../base/fp.h"
 #include "../base/os.h"
 
 enum {
@@ -109,7 +110,18 @@ static fm_status choose_cache_dtype(const fm_model_params *p, fm_model *m, fm_er
     return FM_OK;
 }
 
+/** An end token that no draw can give is no failure, but its answers run until they are cut. */
+static void warn_of_end_ids(const config *c, const fm_log *log) {
+    for (int32_t i = 0; i < c->n_end_ids; i++)
+        if (c->end_ids[i] >= c->vocab_size)
+            log_line(log, FM_LOG_WARN,
+                     "end token %d (eos_token_id) is outside the vocabulary of %d: no answer will "
+                     "end with it",
+                     (int)c->end_ids[i], (int)c->vocab_size);
+}
+
 static fm_status open_all(const char *dir, const fm_model_params *p, fm_model *m, fm_error *err) {
+    const fm_log log = {p->log, p->log_user};
     fm_dtype dtype;
     FM_TRY(choose_dtype("weight format", p->dtype, 4, &dtype, err));
     FM_TRY(fm_checkpoint_open(dir, &m->checkpoint, err));
@@ -123,6 +135,8 @@ static fm_status open_all(const char *dir, const fm_model_params *p, fm_model *m
              m->checkpoint->config.model_type, device_info(m->dev)->name,
              fm_dtype_name(m->weights.embed->dtype), (double)m->weights.bytes_in_place / 1e6,
              (double)m->weights.bytes_copied / 1e6, fm_dtype_name(m->cache_dtype));
+    log_line(&log, FM_LOG_INFO, "opened %s: %s", dir, m->summary);
+    warn_of_end_ids(&m->checkpoint->config, &log);
     return FM_OK;
 }
 
@@ -132,7 +146,10 @@ fm_status fm_model_open(const char *dir, const fm_model_params *params, fm_model
     static const fm_model_params defaults = {0};
     fm_model *m = calloc(1, sizeof *m);
     if (!m) return error_set(err, FM_ERR_MEMORY, "out of memory for a model");
+    fenv_t caller; /* config numbers, scales and the rotary table are computed while opening */
+    fp_begin(&caller);
     fm_status status = open_all(dir, params ? params : &defaults, m, err);
+    fp_end(&caller);
     if (status != FM_OK) {
         fm_model_close(m);
         return status;

@@ -85,7 +85,7 @@ static inline run_answer run_generate(run *r, const int32_t *ids, int32_t n_ids,
                           .on_event = run_keep_token,
                           .user = &answer};
     int32_t active = 1;
-    if (fm_engine_submit(r->engine, &request, &err) != FM_OK) fail_msg("%s", err.text);
+    if (fm_engine_submit(r->engine, &request, NULL, &err) != FM_OK) fail_msg("%s", err.text);
     while (active)
         if (fm_engine_step(r->engine, &active, &err) != FM_OK) fail_msg("%s", err.text);
     return answer;

@@ -2,8 +2,7 @@
  * test_engine.c - requests through the public interface: how they end, that they leave nothing
  * behind, and that a seed gives the same tokens however the work is cut.
  */
-#include "oracle.h"
-#include "run.h"
+#include "request.h"
 #include "support/expect.h"
 #include "support/temp_dir.h"
 
@@ -11,58 +10,6 @@
 #define V3    TEST_DATA "/oracle/v3_groups"
 
 static const fm_model_params f32 = {.dtype = "f32", .cache_dtype = "f32", .n_threads = 1};
-
-/** The case "prompt7" of a checkpoint. */
-static oracle_case prompt7(const char *dir) {
-    oracle o;
-    assert_true(oracle_read(dir, &o));
-    oracle_free(&o);
-    assert_int_equal(o.cases[1].n_ids, 7);
-    return o.cases[1];
-}
-
-/** A request for what follows the prompt of `c`, whose tokens go to `answer`. */
-static fm_request request_of(const oracle_case *c, int32_t max_new, run_answer *answer) {
-    *answer = (run_answer){0};
-    return (fm_request){.ids = c->ids,
-                        .n_ids = (size_t)c->n_ids,
-                        .max_new = max_new,
-                        .on_event = run_keep_token,
-                        .user = answer};
-}
-
-static void submit(fm_engine *e, const fm_request *request) {
-    fm_error err = {0};
-    if (fm_engine_submit(e, request, &err) != FM_OK) fail_msg("%s", err.text);
-}
-
-/** One step that has to succeed; whether the request still runs. */
-static bool step(fm_engine *e) {
-    fm_error err = {0};
-    int32_t active = -1;
-    if (fm_engine_step(e, &active, &err) != FM_OK) fail_msg("%s", err.text);
-    assert_in_range(active, 0, 1);
-    return active == 1;
-}
-
-static void finish(fm_engine *e, const fm_request *request) {
-    submit(e, request);
-    while (step(e)) {
-    }
-}
-
-static void expect_greedy(const run_answer *answer, const oracle_case *c, int32_t n) {
-    assert_int_equal(answer->n, n);
-    assert_memory_equal(answer->ids, c->greedy, (size_t)n * sizeof *c->greedy);
-}
-
-/** The engine still does what it should. */
-static void expect_usable(fm_engine *e, const oracle_case *c) {
-    run_answer answer;
-    fm_request request = request_of(c, 5, &answer);
-    finish(e, &request);
-    expect_greedy(&answer, c, 5);
-}
 
 /* ---- How a request ends ---------------------------------------------------------------------- */
 
@@ -213,12 +160,12 @@ static void engine_running_request_keeps_others_out(void **state) {
     submit(r.engine, &request);
     do {
         fm_error err = {0};
-        expect_error("submit", fm_engine_submit(r.engine, &second, &err), &err, FM_ERR_STATE,
+        expect_error("submit", fm_engine_submit(r.engine, &second, NULL, &err), &err, FM_ERR_STATE,
                      "a request is running");
         expect_error("logits", fm_engine_logits(r.engine, c.ids, 7, take_no_rows, NULL, &err), &err,
                      FM_ERR_STATE, "a request is running");
-        expect_error("write", fm_logits_write(r.engine, c.ids, 7, path, &err), &err, FM_ERR_STATE,
-                     "a request is running");
+        expect_error("write", fm_engine_write_logits(r.engine, c.ids, 7, path, &err), &err,
+                     FM_ERR_STATE, "a request is running");
     } while (step(r.engine));
     expect_greedy(&answer, &c, 5);
     assert_int_equal(other.n, 0);
@@ -312,7 +259,7 @@ static bool submit_next(void *user, const fm_event *event) {
     next.user = l;
     if (event->finish == FM_FINISH_NONE) {
         l->answer.ids[l->answer.n++] = event->id;
-        assert_int_equal(fm_engine_submit(l->engine, &next, NULL), FM_ERR_STATE);
+        assert_int_equal(fm_engine_submit(l->engine, &next, NULL, NULL), FM_ERR_STATE);
     } else if (l->n_left-- > 0) {
         l->answer.n = 0;
         submit(l->engine, &next);

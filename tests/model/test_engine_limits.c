@@ -95,6 +95,49 @@ static void model_limits_in_range_hold(void **state) {
     }
 }
 
+typedef struct journal {
+    int32_t n_lines[3]; /* by level */
+    char last[3][501];
+} journal;
+
+static void keep_line(void *user, fm_log_level level, const char *line) {
+    journal *j = user;
+    assert_in_range(level, FM_LOG_DEBUG, FM_LOG_WARN);
+    j->n_lines[level]++;
+    snprintf(j->last[level], sizeof j->last[level], "%s", line);
+}
+
+static void expect_line(const journal *j, fm_log_level level, const char *word) {
+    if (!strstr(j->last[level], word)) fail_msg("\"%s\" lacks \"%s\"", j->last[level], word);
+}
+
+/** A vocabulary of 224: of the end tokens named, two can never come. */
+static void model_open_logs_what_it_opened_and_what_is_odd(void **state) {
+    const temp_dir *dir = *state;
+    char *text = json_edit_read(LLAMA "/config.json", NULL), from[1024], to[TEMP_PATH_SIZE];
+    assert_true(realpath(LLAMA "/model.safetensors", from) != NULL);
+    temp_dir_path(dir, "model.safetensors", to);
+    temp_dir_write_text(dir, "config.json", text);
+    assert_int_equal(symlink(from, to), 0);
+    free(text);
+    for (int i = 0; i < 2; i++) {
+        journal j = {0};
+        fm_model_params params = f32;
+        params.log = keep_line;
+        params.log_user = &j;
+        run r = run_open(dir->path, &params);
+        assert_int_equal(j.n_lines[FM_LOG_DEBUG], 1);
+        assert_int_equal(j.n_lines[FM_LOG_INFO], 1);
+        assert_int_equal(j.n_lines[FM_LOG_WARN], i == 0 ? 0 : 2);
+        expect_line(&j, FM_LOG_INFO, dir->path);
+        expect_line(&j, FM_LOG_INFO, fm_model_summary(r.model));
+        expect_line(&j, FM_LOG_INFO, "MB copied");
+        if (i == 1) expect_line(&j, FM_LOG_WARN, "end token 224 ");
+        run_close(&r);
+        temp_dir_write_text(dir, "generation_config.json", "{\"eos_token_id\": [900, 223, 224]}");
+    }
+}
+
 static void model_without_parameters_takes_defaults(void **state) {
     (void)state;
     run r = run_open(LLAMA, NULL);
@@ -153,16 +196,16 @@ static void engine_refused_requests_leave_it_usable(void **state) {
         fm_request request = want->request;
         fm_error err = {0};
         request.on_event = no_event;
-        expect_error(want->word, fm_engine_submit(r.engine, &request, &err), &err, want->status,
-                     want->word);
-        assert_int_equal(fm_engine_submit(r.engine, &request, NULL), want->status);
+        expect_error(want->word, fm_engine_submit(r.engine, &request, NULL, &err), &err,
+                     want->status, want->word);
+        assert_int_equal(fm_engine_submit(r.engine, &request, NULL, NULL), want->status);
         assert_int_equal(fm_engine_step(r.engine, &active, NULL), FM_OK);
         assert_int_equal(active, 0);
         expect_usable(&r);
     }
     fm_error err = {0};
     const fm_request silent = {.ids = prompt, .n_ids = 7};
-    expect_error("no callback", fm_engine_submit(r.engine, &silent, &err), &err, FM_ERR_ARG,
+    expect_error("no callback", fm_engine_submit(r.engine, &silent, NULL, &err), &err, FM_ERR_ARG,
                  "callback");
     run_close(&r);
 }
@@ -170,7 +213,7 @@ static void engine_refused_requests_leave_it_usable(void **state) {
 static fm_status refuse_rows(void *user, const float *logits, int32_t n_rows) {
     (void)logits;
     *(int32_t *)user += n_rows;
-    return FM_ERR_CANCELLED;
+    return FM_ERR_LIMIT;
 }
 
 static void engine_logits_refuses_what_submit_refuses(void **state) {
@@ -190,7 +233,7 @@ static void engine_logits_refuses_what_submit_refuses(void **state) {
     assert_int_equal(n_rows, 0);
     /* A sink that fails stops the run with its own status. */
     assert_int_equal(fm_engine_logits(r.engine, thousand, 90, refuse_rows, &n_rows, NULL),
-                     FM_ERR_CANCELLED);
+                     FM_ERR_LIMIT);
     assert_in_range(n_rows, 1, 89);
     expect_usable(&r);
     run_close(&r);
@@ -214,7 +257,7 @@ static void engine_logits_that_are_not_finite_end_the_request(void **state) {
         int32_t active = -1;
         const fm_request request = {
             .ids = prompt, .n_ids = 7, .on_event = run_keep_token, .user = &answer};
-        assert_int_equal(fm_engine_submit(r.engine, &request, NULL), FM_OK);
+        assert_int_equal(fm_engine_submit(r.engine, &request, NULL, NULL), FM_OK);
         expect_error("NaN", fm_engine_step(r.engine, &active, &err), &err, FM_ERR_NOT_FINITE,
                      "not finite");
         assert_int_equal(active, 0);
@@ -240,7 +283,7 @@ static void logits_file_holds_the_engines_logits(void **state) {
         size_t size, n_values = (size_t)c->n_ids * (size_t)o.vocab * sizeof(float);
         fm_error err = {0};
         run r = run_open(LLAMA, &f32);
-        if (fm_logits_write(r.engine, c->ids, (size_t)c->n_ids, path, &err) != FM_OK)
+        if (fm_engine_write_logits(r.engine, c->ids, (size_t)c->n_ids, path, &err) != FM_OK)
             fail_msg("%s", err.text);
         float *logits = run_logits(&r, c->ids, c->n_ids);
         char *file = json_edit_read(path, &size);
@@ -267,15 +310,15 @@ static void logits_file_that_fails_leaves_nothing(void **state) {
     temp_dir_path(dir, "absent/a.npy", absent);
     temp_dir_path(dir, "a.npy", good);
     run r = run_open(LLAMA, &f32);
-    expect_error("no such directory", fm_logits_write(r.engine, prompt, 7, absent, &err), &err,
-                 FM_ERR_NOT_FOUND, "absent/a.npy");
-    expect_error("a directory", fm_logits_write(r.engine, prompt, 7, dir->path, &err), &err,
+    expect_error("no such directory", fm_engine_write_logits(r.engine, prompt, 7, absent, &err),
+                 &err, FM_ERR_NOT_FOUND, "absent/a.npy");
+    expect_error("a directory", fm_engine_write_logits(r.engine, prompt, 7, dir->path, &err), &err,
                  FM_ERR_IO, dir->path);
-    expect_error("empty", fm_logits_write(r.engine, prompt, 0, good, &err), &err, FM_ERR_ARG,
+    expect_error("empty", fm_engine_write_logits(r.engine, prompt, 0, good, &err), &err, FM_ERR_ARG,
                  "empty");
-    expect_error("bad id", fm_logits_write(r.engine, too_large, 3, good, &err), &err, FM_ERR_ARG,
-                 "token id 224");
-    expect_error("too long", fm_logits_write(r.engine, thousand, 1000, good, &err), &err,
+    expect_error("bad id", fm_engine_write_logits(r.engine, too_large, 3, good, &err), &err,
+                 FM_ERR_ARG, "token id 224");
+    expect_error("too long", fm_engine_write_logits(r.engine, thousand, 1000, good, &err), &err,
                  FM_ERR_LIMIT, "the context 512");
     assert_int_equal(temp_dir_count(dir), 0);
     expect_usable(&r);
@@ -288,6 +331,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(model_parameters_out_of_range_are_refused),
         cmocka_unit_test(model_limits_in_range_hold),
+        IN_DIR(model_open_logs_what_it_opened_and_what_is_odd),
         cmocka_unit_test(model_without_parameters_takes_defaults),
         cmocka_unit_test(model_and_engine_of_null_are_freed),
         cmocka_unit_test(engine_refused_requests_leave_it_usable),

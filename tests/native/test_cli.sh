@@ -455,6 +455,53 @@ generate_interrupt_ends_the_answer() {
     grep -q '^prompt 1 tokens' "$work/err" || complain "no line of speeds"
 }
 
+# The second interrupt would kill the program, so the only one is sent when it is being waited for:
+# bit 1 of the signals caught.
+wait_for_handler() {
+    tries=0
+    until grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status" 2>/dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 3000 ] && kill -0 "$1" 2>/dev/null || return 1
+        sleep 0.01
+    done
+}
+
+# interrupt_in_prompt OPTION... - interrupts a prompt of 60000 tokens that are run one by one, which
+# takes far longer than the interrupt needs; leaves what `run` leaves.
+interrupt_in_prompt() {
+    mkdir -p "$work/long"
+    cp "$checkpoint"/*.safetensors "$work/long"
+    sed 's/"max_position_embeddings": [0-9]*/"max_position_embeddings": 60100/' \
+        "$checkpoint/config.json" >"$work/long/config.json"
+    ids=$(yes 5, | head -n 60000 | tr -d '\n')
+    "$program" generate "$work/long" --ids "${ids%,}" --ctx 60100 --chunk 1 "$@" \
+        >"$work/out" 2>"$work/err" &
+    child=$!
+    if wait_for_handler $child; then
+        kill -INT $child
+    else
+        kill -KILL $child 2>/dev/null
+        complain "the program never waited for an interrupt"
+    fi
+    wait $child
+    status=$?
+}
+
+generate_interrupt_in_the_prompt_tells_what_was_done() {
+    need_checkpoint || return
+    [ -r /proc/self/status ] || { skip "no /proc to see when a signal is waited for" && return; }
+    rate='[0-9]+(\.[0-9]+)?'
+    interrupt_in_prompt --json
+    expect_status 0
+    expect_keys ids '\[\]' text null finish_reason '"cancelled"' prompt_tokens 60000 \
+        generated_tokens 0 prefill_tokens_per_s "$rate" decode_tokens_per_s 0
+    grep -q '"prefill_tokens_per_s":0[,.]' "$work/out" && complain "no speed of what was run"
+    interrupt_in_prompt --stats
+    expect_status 0
+    grep -qE "^prompt [1-9][0-9]{0,4} of 60000 tokens at $rate tokens/s, generated 0 at" \
+        "$work/err" || complain "the line of speeds looks different"
+}
+
 logits_writes_a_numpy_file() {
     need_checkpoint || return
     run logits "$checkpoint" --ids 5,6,7 --out "$work/logits.npy"
