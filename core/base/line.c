@@ -7,9 +7,8 @@
 
 #include "utf8.h"
 
-/* True when the bytes that end a cut text may be the beginning of a code point whose rest was cut.
- */
-static bool line_tail_is_cut(const char *tail, size_t length) {
+/** True when the bytes that end a cut text may begin a code point whose rest was cut. */
+static bool tail_is_cut(const char *tail, size_t length) {
     char whole[4];
     if (length >= sizeof whole) return false;
     memcpy(whole, tail, length);
@@ -21,7 +20,7 @@ static bool line_tail_is_cut(const char *tail, size_t length) {
     return utf8_length(whole, sizeof whole) > length;
 }
 
-static bool line_is_control(const char *text, size_t length) {
+static bool is_control(const char *text, size_t length) {
     unsigned char first = (unsigned char)text[0];
     if (length == 1) return first < 0x20 || first == 0x7F;
     return length == 2 && first == 0xC2 && (unsigned char)text[1] < 0xA0;
@@ -34,11 +33,11 @@ void line_format(char *out, size_t out_size, const char *format, va_list args) {
     size_t length = strlen(out);
     for (size_t i = 0; i < length;) {
         size_t n = utf8_length(out + i, length - i);
-        if (n == 0 && is_cut && line_tail_is_cut(out + i, length - i)) {
+        if (n == 0 && is_cut && tail_is_cut(out + i, length - i)) {
             out[i] = '\0';
             return;
         }
-        if (n == 0 || line_is_control(out + i, n)) {
+        if (n == 0 || is_control(out + i, n)) {
             n = n == 0 ? 1 : n;
             memset(out + i, '?', n);
         }

@@ -1,11 +1,11 @@
-/* tokens.c owns fm_tokens, the growing list of ids. */
+/* tokens.c - fm_tokens, the growing list of ids. */
 #include <stdlib.h>
 
 #include "../fathom.h"
 
 fm_status fm_tokens_append(fm_tokens *tokens, int32_t id) {
     if (tokens->count == tokens->capacity) {
-        const size_t capacity = tokens->capacity ? 2 * tokens->capacity : 64;
+        size_t capacity = tokens->capacity ? 2 * tokens->capacity : 64;
         if (capacity > SIZE_MAX / sizeof(int32_t)) return FM_ERR_MEMORY;
         int32_t *ids = realloc(tokens->ids, capacity * sizeof(int32_t));
         if (!ids) return FM_ERR_MEMORY;

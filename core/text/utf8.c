@@ -16,9 +16,8 @@ utf8_char utf8_decode(const uint8_t *bytes, size_t length) {
     uint32_t code = lead & (0x3Fu >> n_more);
     for (uint32_t i = 1; i <= n_more; i++) {
         if (i == length) return (utf8_char){UTF8_NO_CODE, i, UTF8_KIND_TRUNCATED};
-        if (bytes[i] < low || bytes[i] > high) {
+        if (bytes[i] < low || bytes[i] > high)
             return (utf8_char){UTF8_NO_CODE, i, UTF8_KIND_INVALID};
-        }
         code = code << 6 | (bytes[i] & 0x3Fu);
         low = 0x80;
         high = 0xBF;

@@ -58,7 +58,7 @@ static void error_set_cuts_at_utf8_border(void **state) {
     (void)state;
     fm_error err;
     char text[1200];
-    const size_t room = sizeof err.text - 1;
+    size_t room = sizeof err.text - 1;
     for (size_t shift = 0; shift < 4; shift++) {
         /* `shift` letters, then code points of 4 bytes: the cut falls at every place in one. */
         memset(text, 'a', shift);
@@ -345,7 +345,7 @@ static void os_map_open_of_empty_file_has_no_data(void **state) {
     os_map_close(&map);
 }
 
-/* What neither can be mapped nor read, with the status and a part of the text. */
+/** What neither can be mapped nor read, with the status and a part of the text. */
 static void os_open_refuses_what_is_no_plain_file(void **state) {
     const temp_dir *dir = *state;
     char fifo[TEMP_PATH_SIZE], absent[TEMP_PATH_SIZE], below_file[TEMP_PATH_SIZE];
