@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checked.h"
+#include "array.h"
 #include "line.h"
 #include "utf8.h"
 
@@ -210,22 +210,6 @@ static fm_status check_number(checker *c) {
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
-/** Writes the UTF-8 of a code point; returns its length, at most that of its escape. */
-static size_t check_encode(int32_t cp, char *out) {
-    if (cp < 0x80) {
-        out[0] = (char)cp;
-        return 1;
-    }
-    size_t n = cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
-    static const int lead[5] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = n - 1; i > 0; i--) {
-        out[i] = (char)(0x80 | (cp & 0x3F));
-        cp >>= 6;
-    }
-    out[0] = (char)(lead[n] | cp);
-    return n;
-}
-
 /** Replaces a key by its meaning. It was checked, so reading its escapes again cannot fail. */
 static fm_status unescape_key(checker *c, checked_key *key) {
     if (!c->unescaped) c->unescaped = malloc(c->length);
@@ -242,7 +226,7 @@ static fm_status unescape_key(checker *c, checked_key *key) {
             continue;
         }
         FM_TRY(read_escape(c, &code_point));
-        n += check_encode(code_point, out + n);
+        n += utf8_encode((uint32_t)code_point, out + n); /* at most the bytes of its escape */
     }
     c->at = resume;
     c->n_unescaped += n;
@@ -252,15 +236,9 @@ static fm_status unescape_key(checker *c, checked_key *key) {
 }
 
 static fm_status add_key(checker *c, checked_key key) {
-    if (c->n_keys == c->keys_capacity) {
-        size_t bytes, capacity = c->keys_capacity > 0 ? c->keys_capacity * 2 : 64;
-        checked_key *grown = NULL;
-        if (checked_mul(capacity, sizeof key, &bytes)) grown = realloc(c->keys, bytes);
-        if (!grown)
-            return error_set(c->err, FM_ERR_MEMORY, "%s: out of memory for its keys", c->name);
-        c->keys = grown;
-        c->keys_capacity = capacity;
-    }
+    checked_key *keys = array_grow(c->keys, &c->keys_capacity, c->n_keys + 1, sizeof key);
+    if (!keys) return error_set(c->err, FM_ERR_MEMORY, "%s: out of memory for its keys", c->name);
+    c->keys = keys;
     c->keys[c->n_keys++] = key;
     return FM_OK;
 }

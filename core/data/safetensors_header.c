@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/array.h"
 #include "../base/json.h"
 #include "../base/line.h"
 #include "../base/utf8.h"
@@ -123,12 +124,9 @@ static fm_status make_room(const header_reader *r, st_list *list) {
     if (list->count == SAFETENSORS_MAX_TENSORS)
         return error_set(r->err, FM_ERR_LIMIT, "%s: the checkpoint has more than %d tensors",
                          r->file_name, SAFETENSORS_MAX_TENSORS);
-    if (list->count < list->capacity) return FM_OK;
-    size_t capacity = list->capacity > 0 ? list->capacity * 2 : 256;
-    st_item *grown = realloc(list->items, capacity * sizeof *grown);
-    if (!grown) return no_memory(r);
-    list->items = grown;
-    list->capacity = capacity;
+    st_item *items = array_grow(list->items, &list->capacity, list->count + 1, sizeof *items);
+    if (!items) return no_memory(r);
+    list->items = items;
     return FM_OK;
 }
 

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/utf8.h"
 #include "unicode.h"
-#include "utf8.h"
 
 fm_status added_new(added_set *set, arena *memory, size_t max_tokens, fm_error *err) {
     *set = (added_set){.tokens = arena_alloc(memory, max_tokens, sizeof *set->tokens)};

@@ -4,7 +4,7 @@
  */
 #include "alphabet.h"
 
-#include "utf8.h"
+#include "../base/utf8.h"
 
 static bool is_itself(uint32_t byte) {
     return (byte > 0x20 && byte < 0x7F) || (byte > 0xA0 && byte <= 0xFF && byte != 0xAD);
@@ -15,13 +15,7 @@ size_t alphabet_symbol(uint8_t byte, char out[2]) {
     if (byte <= 0x20) code = 0x100u + byte;
     if (byte >= 0x7F && byte <= 0xA0) code = 0x121u + (byte - 0x7Fu);
     if (byte == 0xAD) code = 0x143;
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    out[0] = (char)(0xC0 | code >> 6);
-    out[1] = (char)(0x80 | (code & 0x3F));
-    return 2;
+    return utf8_encode(code, out);
 }
 
 /** The byte of a code point, or -1. */

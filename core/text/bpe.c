@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tokens.h"
+
 /* Above every id, rank and index; an enum cannot hold it. */
 #define FREE_SLOT UINT32_MAX
 #define NO_RANK   UINT32_MAX
@@ -100,17 +102,12 @@ static size_t merge_short(const bpe *b, uint32_t *ids, size_t n, bool plain) {
     return n;
 }
 
-static fm_status append(fm_tokens *out, uint32_t id, fm_error *err) {
-    fm_status status = fm_tokens_append(out, (int32_t)id);
-    return status == FM_OK ? FM_OK : error_set(err, status, "out of memory for tokens");
-}
-
 static fm_status encode_short(const bpe *b, const uint8_t *piece, size_t length, bool plain,
                               fm_tokens *out, fm_error *err) {
     uint32_t ids[SHORT_PIECE];
     for (size_t i = 0; i < length; i++) ids[i] = (uint32_t)b->byte_ids[piece[i]];
     size_t n = merge_short(b, ids, length, plain);
-    for (size_t i = 0; i < n; i++) FM_TRY(append(out, ids[i], err));
+    for (size_t i = 0; i < n; i++) FM_TRY(tokens_append(out, (int32_t)ids[i], err));
     return FM_OK;
 }
 
@@ -223,7 +220,8 @@ static fm_status encode_long(const bpe *b, const uint8_t *piece, size_t length, 
     c.nodes = (node *)(c.heap + 2 * length);
     chain_start(&c, piece, (uint32_t)length);
     chain_merge(&c);
-    for (uint32_t i = 0; i != NO_NODE; i = c.nodes[i].next) FM_TRY(append(out, c.nodes[i].id, err));
+    for (uint32_t i = 0; i != NO_NODE; i = c.nodes[i].next)
+        FM_TRY(tokens_append(out, (int32_t)c.nodes[i].id, err));
     return FM_OK;
 }
 

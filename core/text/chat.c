@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/array.h"
 #include "../base/checked.h"
 #include "tokenizer.h"
+#include "tokens.h"
 
 typedef enum chat_role {
     CHAT_ROLE_SYSTEM,
@@ -99,15 +101,13 @@ typedef struct prompt {
 
 static fm_status add_text(prompt *p, const char *text, size_t length) {
     size_t needed;
-    if (!checked_add(p->run_length, length, &needed) || needed > SIZE_MAX / 2)
-        return error_set(p->err, FM_ERR_MEMORY, "out of memory for a prompt");
-    if (needed > p->run_capacity) {
-        char *run = realloc(p->run, 2 * needed);
-        if (!run) return error_set(p->err, FM_ERR_MEMORY, "out of memory for a prompt");
-        p->run = run;
-        p->run_capacity = 2 * needed;
-    }
-    if (length > 0) memcpy(p->run + p->run_length, text, length);
+    if (length == 0) return FM_OK;
+    char *run = NULL;
+    if (checked_add(p->run_length, length, &needed))
+        run = array_grow(p->run, &p->run_capacity, needed, 1);
+    if (!run) return error_set(p->err, FM_ERR_MEMORY, "out of memory for a prompt");
+    p->run = run;
+    memcpy(p->run + p->run_length, text, length);
     p->run_length = needed;
     return FM_OK;
 }
@@ -127,8 +127,7 @@ static fm_status add_mark(prompt *p, const char *mark, size_t length) {
                          "the vocabulary has no token %.*s, which the chat layout %s needs: choose "
                          "another layout",
                          (int)length, mark, p->layout->name);
-    fm_status status = fm_tokens_append(p->out, id);
-    return status == FM_OK ? FM_OK : error_set(p->err, status, "out of memory for tokens");
+    return tokens_append(p->out, id, p->err);
 }
 
 /** A text of the layout's: plain text and marks. */

@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
+#include "../base/utf8.h"
 #include "tokenizer.h"
-#include "utf8.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 

@@ -6,8 +6,8 @@
  */
 #include "split.h"
 
+#include "../base/utf8.h"
 #include "unicode.h"
-#include "utf8.h"
 
 #define SET_LETTER UNICODE_SET(UNICODE_CLASS_LETTER)
 #define SET_MARK   UNICODE_SET(UNICODE_CLASS_MARK)

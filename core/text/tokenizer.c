@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "tokens.h"
+
 /** One call of fm_tokenizer_encode. */
 typedef struct encoder {
     const fm_tokenizer *t;
@@ -20,10 +22,7 @@ static fm_status encode_piece(encoder *e, const uint8_t *piece, size_t length) {
     const fm_tokenizer *t = e->t;
     if (t->ignore_merges && length <= t->vocab.max_bytes) {
         int32_t id = vocab_find_bytes(&t->vocab, piece, length);
-        if (id >= 0 && !t->vocab.tokens[id].added) {
-            fm_status status = fm_tokens_append(e->out, id);
-            return status == FM_OK ? FM_OK : error_set(e->err, status, "out of memory for tokens");
-        }
+        if (id >= 0 && !t->vocab.tokens[id].added) return tokens_append(e->out, id, e->err);
     }
     return bpe_encode(&t->bpe, piece, length, e->plain, &e->scratch, e->out, e->err);
 }
@@ -42,8 +41,7 @@ static fm_status encode_added(encoder *e, size_t pass, const char *text, size_t 
     size_t done = 0;
     for (added_match m; added_find(&e->t->added[pass], text, length, done, &m); done = m.end) {
         FM_TRY(encode_added(e, pass + 1, text + done, m.start - done));
-        fm_status status = fm_tokens_append(e->out, m.id);
-        if (status != FM_OK) return error_set(e->err, status, "out of memory for tokens");
+        FM_TRY(tokens_append(e->out, m.id, e->err));
     }
     return encode_added(e, pass + 1, text + done, length - done);
 }

@@ -1,6 +1,6 @@
 /* test_decode.c - ids back into text, piece by piece. */
+#include "base/utf8.h"
 #include "text/fixture.h"
-#include "text/utf8.h"
 
 #define FFFD "\xEF\xBF\xBD"
 

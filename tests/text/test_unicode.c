@@ -8,9 +8,9 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "text/alphabet.h"
 #include "text/unicode.h"
-#include "text/utf8.h"
 
 /** Counted by the generator's source, the reference library: a shifted or truncated table shows
  * here. */
