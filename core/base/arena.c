@@ -23,7 +23,6 @@ typedef struct arena_block {
 struct arena {
     arena_block *newest; /* NULL while nothing was allocated */
     size_t next_size;    /* bytes */
-    size_t used;         /* bytes */
 };
 
 arena *arena_new(void) {
@@ -73,7 +72,6 @@ void *arena_alloc(arena *a, size_t count, size_t size) {
     }
     void *memory = block->data + block->used;
     block->used += padded;
-    a->used += padded;
     return memory;
 }
 
@@ -83,8 +81,4 @@ char *arena_strndup(arena *a, const char *text, size_t length) {
     char *copy = arena_alloc(a, bytes, 1);
     if (copy && length > 0) memcpy(copy, text, length);
     return copy;
-}
-
-size_t arena_used(const arena *a) {
-    return a->used;
 }

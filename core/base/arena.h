@@ -22,7 +22,4 @@ void *arena_alloc(arena *a, size_t count, size_t size);
 /** A terminated copy of `length` bytes; NULL when memory is out. */
 char *arena_strndup(arena *a, const char *text, size_t length);
 
-/** Bytes handed out so far, alignment included. */
-size_t arena_used(const arena *a);
-
 #endif

@@ -130,10 +130,6 @@ void pool_run(pool *p, int n_tasks, pool_fn fn, void *user) {
     wait_for_end(p);
 }
 
-int pool_n_threads(const pool *p) {
-    return p->n_threads;
-}
-
 fm_status pool_new(int n_threads, pool **out, fm_error *err) {
     *out = NULL;
     if (n_threads < 1 || n_threads > MAX_THREADS)

@@ -17,8 +17,6 @@ typedef void (*pool_fn)(void *user, int task, int worker);
 fm_status pool_new(int n_threads, pool **out, fm_error *err);
 void pool_free(pool *p);
 
-int pool_n_threads(const pool *p);
-
 /** Runs tasks 0 … n_tasks - 1, each exactly once, on any thread, and returns when all are done.
  * Which thread runs which task is not fixed; results must not depend on it. */
 void pool_run(pool *p, int n_tasks, pool_fn fn, void *user);

@@ -8,26 +8,14 @@
 
 #include "split.h"
 
-typedef struct known_rule {
-    const char *name;
-    const char *text;
-} known_rule;
-
-static const known_rule known_rules[SPLIT_RULE_COUNT] = {
+static const char *const known_rules[SPLIT_RULE_COUNT] = {
     [SPLIT_RULE_DEEPSEEK_V3] =
-        {
-            "deepseek-v3",
-            "Split(\\p{N}{1,3}) Split([\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+) "
-            "Split([!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
-            "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+"
-            "|\\s+(?!\\S)|\\s+) ByteLevel",
-        },
-    [SPLIT_RULE_SMOLLM] = {"smollm", "Digits(one by one) ByteLevel(gpt-2 rule)"},
+        "Split(\\p{N}{1,3}) Split([\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+) "
+        "Split([!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
+        "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+"
+        "|\\s+(?!\\S)|\\s+) ByteLevel",
+    [SPLIT_RULE_SMOLLM] = "Digits(one by one) ByteLevel(gpt-2 rule)",
 };
-
-const char *split_rule_name(split_rule rule) {
-    return known_rules[rule].name;
-}
 
 /* ---- The description ------------------------------------------------------------------------- */
 
@@ -107,7 +95,7 @@ fm_status split_recognise(const json *node, split_rule *out, fm_error *err) {
     description d = {.length = 0};
     describe(&d, node, 4);
     for (int rule = 0; rule < SPLIT_RULE_COUNT; rule++) {
-        if (strcmp(d.text, known_rules[rule].text) == 0) {
+        if (strcmp(d.text, known_rules[rule]) == 0) {
             *out = (split_rule)rule;
             return FM_OK;
         }
