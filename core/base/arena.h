@@ -16,13 +16,10 @@ arena *arena_new(void);
 void arena_free(arena *a);
 
 /** `count * size` zeroed bytes aligned to 64; NULL when memory is out or the product overflows.
- *  A zero-sized request returns a valid pointer. */
+ * A zero-sized request returns a valid pointer. */
 void *arena_alloc(arena *a, size_t count, size_t size);
 
 /** A terminated copy of `length` bytes; NULL when memory is out. */
 char *arena_strndup(arena *a, const char *text, size_t length);
-
-/** Bytes handed out so far, alignment included. */
-size_t arena_used(const arena *a);
 
 #endif

@@ -15,8 +15,8 @@
 #endif
 
 /** Fills `err` (if not NULL) and returns `status`, so that `return error_set(err, …)` is the idiom.
- *  Newlines and control characters that came in through arguments are replaced by '?', a text that
- *  is too long is cut at a UTF-8 border. */
+ * Newlines and control characters that came in through arguments are replaced by '?', a text that
+ * is too long is cut at a UTF-8 border. */
 fm_status error_set(fm_error *err, fm_status status, const char *format, ...) FM_PRINTF(3, 4);
 
 /** Returns from the enclosing function when `expr` is not FM_OK. For functions that own nothing

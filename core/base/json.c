@@ -23,7 +23,7 @@ fm_status json_parse(const char *name, const char *text, size_t length, json_lim
     if (doc) doc->root = cJSON_ParseWithLength(text, length);
     if (!doc || !doc->root) {
         free(doc);
-        return error_set(err, FM_ERR_MEMORY, "%s: no memory for its contents", name);
+        return error_set(err, FM_ERR_MEMORY, "%s: out of memory for its contents", name);
     }
     *out = doc;
     return FM_OK;
@@ -115,7 +115,7 @@ double json_number(const json *node, double fallback) {
 
 bool json_integer(const json *node, int64_t min, int64_t max, int64_t *out) {
     /* From 2^53 on, a double may stand for another integer than the text did. */
-    const double limit = 9007199254740992.0;
+    double limit = 9007199254740992.0;
     if (!json_is_number(node)) return false;
     double number = node->valuedouble;
     if (!(number > -limit && number < limit)) return false;

@@ -20,7 +20,7 @@ typedef struct json_limits {
 } json_limits;
 
 /** Parses `length` bytes (need not be terminated). `name` stands in error texts ("config.json"),
- *  which also give the line of the fault. */
+ * which also give the line of the fault. */
 fm_status json_parse(const char *name, const char *text, size_t length, json_limits limits,
                      json_doc **out, fm_error *err);
 /** Reads and parses a file; its path is the name. FM_ERR_NOT_FOUND when it does not exist. */

@@ -5,11 +5,11 @@
 
 #include "line.h"
 
-enum { LOG_LINE_SIZE = 501 }; /* bytes, terminator included */
+enum { LINE_SIZE = 501 }; /* bytes, terminator included */
 
 void log_line(const fm_log *log, fm_log_level level, const char *format, ...) {
     if (!log || !log->fn) return;
-    char line[LOG_LINE_SIZE];
+    char line[LINE_SIZE];
     va_list args;
     va_start(args, format);
     line_format(line, sizeof line, format, args);

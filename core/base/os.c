@@ -17,12 +17,12 @@ fm_status os_fail(const char *path, const char *action, int code, fm_error *err)
     if (strerror_r(code, reason, sizeof reason) != 0) reason[0] = '\0';
     if (code == ENOENT || code == ENOTDIR)
         return error_set(err, FM_ERR_NOT_FOUND, "%s: no such file: check the path", path);
-    return error_set(err, code == ENOMEM ? FM_ERR_MEMORY : FM_ERR_IO, "%s: can not be %s: %s", path,
+    return error_set(err, code == ENOMEM ? FM_ERR_MEMORY : FM_ERR_IO, "%s: cannot be %s: %s", path,
                      action, reason);
 }
 
-/* Opens a regular file for reading and gets its size. O_NONBLOCK: opening a FIFO must not wait. */
-static fm_status os_open_regular(const char *path, int *out, size_t *size, fm_error *err) {
+/** Opens a regular file for reading and gets its size. O_NONBLOCK: opening a FIFO must not wait. */
+static fm_status open_regular(const char *path, int *out, size_t *size, fm_error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return os_fail(path, "opened", errno, err);
     struct stat st;
@@ -46,9 +46,9 @@ static fm_status os_open_regular(const char *path, int *out, size_t *size, fm_er
 
 /* ---- Mapped files ---------------------------------------------------------------------------- */
 
-/* A file that was cut between its measurement and the map would fault on the first read behind its
+/** A file that was cut between its measurement and the map would fault on the first read behind its
  * end, so the size is taken again once the map stands. */
-static fm_status os_map_fd(const char *path, int fd, os_map *map, fm_error *err) {
+static fm_status map_fd(const char *path, int fd, os_map *map, fm_error *err) {
     void *data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED) return os_fail(path, "mapped", errno, err);
     map->data = data;
@@ -62,11 +62,11 @@ fm_status os_map_open(const char *path, os_map *out, fm_error *err) {
     *out = (os_map){0};
     int fd = -1;
     size_t size = 0;
-    FM_TRY(os_open_regular(path, &fd, &size, err));
+    FM_TRY(open_regular(path, &fd, &size, err));
     fm_status status = FM_OK;
     if (size > 0) {
         out->size = size;
-        status = os_map_fd(path, fd, out, err);
+        status = map_fd(path, fd, out, err);
     }
     close(fd);
     if (status != FM_OK) *out = (os_map){0};
@@ -81,9 +81,9 @@ void os_map_close(os_map *map) {
 
 /* ---- Whole files ----------------------------------------------------------------------------- */
 
-/* Reads until `size` bytes or the end of the file; *got is what was read. */
-static fm_status os_read_fd(const char *path, int fd, char *data, size_t size, size_t *got,
-                            fm_error *err) {
+/** Reads until `size` bytes or the end of the file; *got is what was read. */
+static fm_status read_fd(const char *path, int fd, char *data, size_t size, size_t *got,
+                         fm_error *err) {
     *got = 0;
     while (*got < size) {
         ssize_t n = read(fd, data + *got, size - *got);
@@ -101,7 +101,7 @@ fm_status os_file_read(const char *path, size_t max_size, char **data, size_t *s
     size_t file_size = 0;
     *data = NULL;
     *size = 0;
-    FM_TRY(os_open_regular(path, &fd, &file_size, err));
+    FM_TRY(open_regular(path, &fd, &file_size, err));
     fm_status status = FM_OK;
     char *text = NULL;
     if (file_size > max_size) {
@@ -111,10 +111,11 @@ fm_status os_file_read(const char *path, size_t max_size, char **data, size_t *s
     }
     text = malloc(file_size + 1);
     if (!text) {
-        status = error_set(err, FM_ERR_MEMORY, "%s: no memory for its %zu bytes", path, file_size);
+        status =
+            error_set(err, FM_ERR_MEMORY, "%s: out of memory for its %zu bytes", path, file_size);
         goto end;
     }
-    status = os_read_fd(path, fd, text, file_size, size, err);
+    status = read_fd(path, fd, text, file_size, size, err);
     if (status != FM_OK) goto end;
     text[*size] = '\0';
     *data = text;

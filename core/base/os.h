@@ -7,8 +7,8 @@
 
 #include "error.h"
 
-/** Says that a system call on `path` failed with errno `code`: "PATH: can not be ACTION: REASON",
- *  with FM_ERR_NOT_FOUND for an absent file, else FM_ERR_MEMORY or FM_ERR_IO. Returns it. */
+/** Says that a system call on `path` failed with errno `code`: "PATH: cannot be ACTION: REASON",
+ * with FM_ERR_NOT_FOUND for an absent file, else FM_ERR_MEMORY or FM_ERR_IO. Returns it. */
 fm_status os_fail(const char *path, const char *action, int code, fm_error *err);
 
 /** A file mapped read-only. `data` is NULL when `size` is 0. */
@@ -22,8 +22,8 @@ fm_status os_map_open(const char *path, os_map *out, fm_error *err);
 void os_map_close(os_map *map);
 
 /** Reads a regular file of at most `max_size` bytes into malloc'ed memory; one more NUL byte
- *  follows the contents and is not counted in *size. The caller frees *data. FM_ERR_NOT_FOUND when
- *  absent. */
+ * follows the contents and is not counted in *size. The caller frees *data. FM_ERR_NOT_FOUND when
+ * absent. */
 fm_status os_file_read(const char *path, size_t max_size, char **data, size_t *size, fm_error *err);
 
 /** True when `path` names an existing regular file. */
@@ -40,7 +40,7 @@ fm_status os_path_join(const char *dir, const char *name, char *out, size_t out_
 double os_seconds(void);
 
 /** Physical cores this process may use: the affinity mask with hyper-threads counted once, and not
- *  more than the cgroup's CPU quota (rounded up). At least 1. */
+ * more than the cgroup's CPU quota (rounded up). At least 1. */
 int os_core_count(void);
 
 /** Bytes of memory this process may still use: available memory, or the cgroup's limit if lower. */

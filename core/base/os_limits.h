@@ -1,7 +1,7 @@
 /*
  * os_limits.h - the share of the machine that this process may use, as Linux tells it in files.
  * `root` stands before every path: "" on a real machine, another directory in tests. What is absent
- * or can not be understood sets no limit. Any thread.
+ * or cannot be understood sets no limit. Any thread.
  */
 #ifndef FATHOM_BASE_OS_LIMITS_H
 #define FATHOM_BASE_OS_LIMITS_H

@@ -15,8 +15,8 @@
 #include "fp.h"
 
 enum {
-    POOL_MAX_THREADS = 1024,
-    POOL_SPINS = 300, /* pauses before a thread sleeps: 3 to 12 µs, less than sleeping and waking */
+    MAX_THREADS = 1024,
+    MAX_SPINS = 300, /* pauses before a thread sleeps: 3 to 12 µs, less than sleeping and waking */
 };
 
 typedef struct pool_worker {
@@ -41,7 +41,7 @@ struct pool {
     pool_worker workers[];
 };
 
-static void pool_pause(void) {
+static void spin_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -49,14 +49,14 @@ static void pool_pause(void) {
 #endif
 }
 
-static bool pool_has_task(pool *p) {
+static bool has_task(pool *p) {
     return atomic_load_explicit(&p->remaining, memory_order_relaxed) > 0;
 }
 
-/* Takes tasks until none is left; returns how many this thread ran. */
-static int pool_take_tasks(pool *p, int worker) {
+/** Takes tasks until none is left; returns how many this thread ran. */
+static int take_tasks(pool *p, int worker) {
     int n_run = 0;
-    while (pool_has_task(p)) {
+    while (has_task(p)) {
         /* Acquire: pairs with the release in pool_run and makes the job's fields visible. */
         int left = atomic_fetch_sub_explicit(&p->remaining, 1, memory_order_acquire);
         if (left <= 0) break;
@@ -66,8 +66,8 @@ static int pool_take_tasks(pool *p, int worker) {
     return n_run;
 }
 
-static void pool_work(pool *p, int worker) {
-    int n_run = pool_take_tasks(p, worker);
+static void work(pool *p, int worker) {
+    int n_run = take_tasks(p, worker);
     if (n_run == 0) return;
     int n_tasks = p->n_tasks; /* read before counting: the job may end with the count */
     int before = atomic_fetch_add_explicit(&p->done, n_run, memory_order_acq_rel);
@@ -77,40 +77,40 @@ static void pool_work(pool *p, int worker) {
     pthread_mutex_unlock(&p->mutex);
 }
 
-/* Waits for a task; false when the pool stops. */
-static bool pool_wait_for_task(pool *p) {
-    for (int i = 0; i < POOL_SPINS; i++) {
-        if (pool_has_task(p)) return true;
-        pool_pause();
+/** Waits for a task; false when the pool stops. */
+static bool wait_for_task(pool *p) {
+    for (int i = 0; i < MAX_SPINS; i++) {
+        if (has_task(p)) return true;
+        spin_pause();
     }
     pthread_mutex_lock(&p->mutex);
     p->n_sleeping++;
-    while (!pool_has_task(p) && !p->stop) pthread_cond_wait(&p->wake, &p->mutex);
+    while (!has_task(p) && !p->stop) pthread_cond_wait(&p->wake, &p->mutex);
     p->n_sleeping--;
     bool goes_on = !p->stop;
     pthread_mutex_unlock(&p->mutex);
     return goes_on;
 }
 
-static void *pool_thread(void *argument) {
+static void *run_worker(void *argument) {
     const pool_worker *worker = argument;
     fp_set_default();
-    while (pool_wait_for_task(worker->owner)) pool_work(worker->owner, worker->index);
+    while (wait_for_task(worker->owner)) work(worker->owner, worker->index);
     return NULL;
 }
 
-/* Acquire: what the tasks wrote is visible to the caller of pool_run. */
-static bool pool_is_done(pool *p) {
+/** Acquire: what the tasks wrote is visible to the caller of pool_run. */
+static bool is_done(pool *p) {
     return atomic_load_explicit(&p->done, memory_order_acquire) == p->n_tasks;
 }
 
-static void pool_wait_for_end(pool *p) {
-    for (int i = 0; i < POOL_SPINS; i++) {
-        if (pool_is_done(p)) return;
-        pool_pause();
+static void wait_for_end(pool *p) {
+    for (int i = 0; i < MAX_SPINS; i++) {
+        if (is_done(p)) return;
+        spin_pause();
     }
     pthread_mutex_lock(&p->mutex);
-    while (!pool_is_done(p)) pthread_cond_wait(&p->finished, &p->mutex);
+    while (!is_done(p)) pthread_cond_wait(&p->finished, &p->mutex);
     pthread_mutex_unlock(&p->mutex);
 }
 
@@ -123,26 +123,21 @@ void pool_run(pool *p, int n_tasks, pool_fn fn, void *user) {
     p->fn = fn;
     p->user = user;
     atomic_store_explicit(&p->done, 0, memory_order_relaxed);
-    /* Announced under the mutex: a worker about to sleep has either seen it or is counted asleep.
-     */
+    /* Announced under the mutex: a worker about to sleep has seen it or is counted asleep. */
     pthread_mutex_lock(&p->mutex);
     atomic_store_explicit(&p->remaining, n_tasks, memory_order_release);
     int n_wake = p->n_sleeping < n_tasks - 1 ? p->n_sleeping : n_tasks - 1;
     for (int i = 0; i < n_wake; i++) pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->mutex);
-    pool_work(p, 0);
-    pool_wait_for_end(p);
-}
-
-int pool_n_threads(const pool *p) {
-    return p->n_threads;
+    work(p, 0);
+    wait_for_end(p);
 }
 
 fm_status pool_new(int n_threads, pool **out, fm_error *err) {
     *out = NULL;
-    if (n_threads < 1 || n_threads > POOL_MAX_THREADS)
+    if (n_threads < 1 || n_threads > MAX_THREADS)
         return error_set(err, FM_ERR_ARG, "%d threads asked for: give a number from 1 to %d",
-                         n_threads, POOL_MAX_THREADS);
+                         n_threads, MAX_THREADS);
     size_t n_workers = (size_t)n_threads - 1;
     pool *p = calloc(1, sizeof *p + n_workers * sizeof p->workers[0]);
     if (!p)
@@ -154,7 +149,7 @@ fm_status pool_new(int n_threads, pool **out, fm_error *err) {
     for (int i = 0; i < n_threads - 1; i++) {
         pool_worker *worker = &p->workers[i];
         *worker = (pool_worker){.owner = p, .index = i + 1};
-        if (pthread_create(&worker->thread, NULL, pool_thread, worker) != 0) {
+        if (pthread_create(&worker->thread, NULL, run_worker, worker) != 0) {
             pool_free(p);
             return error_set(err, FM_ERR_LIMIT,
                              "the system starts no more than %d of %d threads: ask for fewer",

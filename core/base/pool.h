@@ -10,7 +10,7 @@
 typedef struct pool pool;
 
 /** Runs one share of a job: `task` counts from 0 to n_tasks - 1; `worker` from 0 to n_threads - 1
- *  names the thread, for scratch memory. */
+ * names the thread, for scratch memory. */
 typedef void (*pool_fn)(void *user, int task, int worker);
 
 /** A pool of `n_threads` threads in all, the caller's included (1 starts none). Those it starts run
@@ -18,10 +18,8 @@ typedef void (*pool_fn)(void *user, int task, int worker);
 fm_status pool_new(int n_threads, pool **out, fm_error *err);
 void pool_free(pool *p);
 
-int pool_n_threads(const pool *p);
-
 /** Runs tasks 0 … n_tasks - 1, each exactly once, on any thread, and returns when all are done.
- *  Which thread runs which task is not fixed; results must not depend on it. */
+ * Which thread runs which task is not fixed; results must not depend on it. */
 void pool_run(pool *p, int n_tasks, pool_fn fn, void *user);
 
 #endif

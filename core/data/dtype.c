@@ -1,5 +1,5 @@
 /* dtype.c - names and sizes of the number formats, made from the one list in fathom.h. */
-#include "../fathom.h"
+#include "dtype.h"
 
 static const struct {
     const char *name;

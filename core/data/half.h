@@ -1,12 +1,14 @@
 /*
  * half.h - 16-bit floating point formats to and from float32. Widening is exact; narrowing rounds
- * to nearest, ties to even, keeps infinities and quiets NaN.
+ * to nearest, ties to even, keeps infinities and quiets NaN. Pure functions: any thread.
  */
 #ifndef FATHOM_DATA_HALF_H
 #define FATHOM_DATA_HALF_H
 
 #include <stdint.h>
 #include <string.h>
+
+#include "dtype.h"
 
 static inline float half_from_bits(uint32_t bits) {
     float value;
@@ -52,6 +54,18 @@ static inline uint16_t half_f16_round(float value) {
     }
     uint32_t rounded = bits + 0xfffu + (bits >> 13 & 1u);
     return (uint16_t)(sign | ((rounded - 0x38000000u) >> 13));
+}
+
+/** One element of a format for which dtype_is_float holds; `at` may have any alignment. */
+static inline float half_widen(const void *at, fm_dtype dtype) {
+    uint32_t bits;
+    uint16_t h;
+    if (dtype == FM_DTYPE_F32) {
+        memcpy(&bits, at, sizeof bits);
+        return half_from_bits(bits);
+    }
+    memcpy(&h, at, sizeof h);
+    return dtype == FM_DTYPE_BF16 ? half_bf16_widen(h) : half_f16_widen(h);
 }
 
 #endif

@@ -17,15 +17,14 @@
 #include "../base/os.h"
 
 enum {
-    NPY_HEADER_SIZE =
-        128, /* bytes; a multiple of 64, as the format asks, and enough for any shape */
-    NPY_PREFIX_SIZE = 10, /* magic, version and the length of the rest */
+    HEADER_SIZE = 128, /* bytes; a multiple of 64, as the format asks, and enough for any shape */
+    PREFIX_SIZE = 10,  /* magic, version and the length of the rest */
 };
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#define NPY_DESCR ">f4"
+#define DESCR ">f4"
 #else
-#define NPY_DESCR "<f4"
+#define DESCR "<f4"
 #endif
 
 struct npy {
@@ -49,23 +48,23 @@ void npy_abandon(npy *n) {
     free(n);
 }
 
-/* "PATH.part-PID": of this process alone, so that two of them can not mix their rows. */
-static fm_status npy_name_parts(npy *n, const char *path, fm_error *err) {
+/** "PATH.part-PID": of this process alone, so that two of them cannot mix their rows. */
+static fm_status name_parts(npy *n, const char *path, fm_error *err) {
     char suffix[32];
     size_t length = strlen(path);
     int suffix_length = snprintf(suffix, sizeof suffix, ".part-%ld", (long)getpid());
     n->names = arena_new();
     char *part = n->names ? arena_alloc(n->names, length + sizeof suffix, 1) : NULL;
     n->path = part ? arena_strndup(n->names, path, length) : NULL;
-    if (!n->path) return error_set(err, FM_ERR_MEMORY, "%s: no memory to write it", path);
+    if (!n->path) return error_set(err, FM_ERR_MEMORY, "%s: out of memory for writing it", path);
     memcpy(part, path, length);
     memcpy(part + length, suffix, (size_t)suffix_length + 1);
     n->part_path = part;
     return FM_OK;
 }
 
-/* O_EXCL: a file that is already there is another writer's, or a link somebody laid. */
-static fm_status npy_open_part(npy *n, fm_error *err) {
+/** O_EXCL: a file that is already there is another writer's, or a link somebody laid. */
+static fm_status open_part(npy *n, fm_error *err) {
     int fd = open(n->part_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0 && errno == EEXIST)
         return error_set(err, FM_ERR_IO, "%s: is in the way of writing: remove it", n->part_path);
@@ -81,19 +80,19 @@ static fm_status npy_open_part(npy *n, fm_error *err) {
     return os_fail(n->path, "opened", code, err);
 }
 
-static fm_status npy_write_header(npy *n, fm_error *err) {
-    char header[NPY_HEADER_SIZE];
-    const int rest = NPY_HEADER_SIZE - NPY_PREFIX_SIZE;
+static fm_status write_header(npy *n, fm_error *err) {
+    char header[HEADER_SIZE];
+    int rest = HEADER_SIZE - PREFIX_SIZE;
     memset(header, ' ', sizeof header);
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     header[8] = (char)(rest & 0xFF);
     header[9] = (char)(rest >> 8);
-    int length = snprintf(header + NPY_PREFIX_SIZE, (size_t)rest,
-                          "{'descr': '" NPY_DESCR "', 'fortran_order': False, "
+    int length = snprintf(header + PREFIX_SIZE, (size_t)rest,
+                          "{'descr': '" DESCR "', 'fortran_order': False, "
                           "'shape': (%lld, %lld), }",
                           (long long)n->n_rows, (long long)n->n_cols);
-    header[NPY_PREFIX_SIZE + length] = ' '; /* over the terminator */
-    header[NPY_HEADER_SIZE - 1] = '\n';
+    header[PREFIX_SIZE + length] = ' '; /* over the terminator */
+    header[HEADER_SIZE - 1] = '\n';
     if (fwrite(header, 1, sizeof header, n->file) == sizeof header) return FM_OK;
     return os_fail(n->path, "written", errno, err);
 }
@@ -104,15 +103,15 @@ fm_status npy_create(const char *path, int64_t n_rows, int64_t n_cols, npy **out
     if (n_rows < 0 || n_cols < 0 || (uint64_t)n_rows > SIZE_MAX || (uint64_t)n_cols > SIZE_MAX ||
         !checked_mul((size_t)n_rows, (size_t)n_cols, &bytes) ||
         !checked_mul(bytes, sizeof(float), &bytes))
-        return error_set(err, FM_ERR_ARG, "%s: an array of %lld x %lld values can not be written",
+        return error_set(err, FM_ERR_ARG, "%s: an array of %lld x %lld values cannot be written",
                          path, (long long)n_rows, (long long)n_cols);
     npy *n = calloc(1, sizeof *n);
-    if (!n) return error_set(err, FM_ERR_MEMORY, "%s: no memory to write it", path);
+    if (!n) return error_set(err, FM_ERR_MEMORY, "%s: out of memory for writing it", path);
     n->n_rows = n_rows;
     n->n_cols = n_cols;
-    fm_status status = npy_name_parts(n, path, err);
-    if (status == FM_OK) status = npy_open_part(n, err);
-    if (status == FM_OK) status = npy_write_header(n, err);
+    fm_status status = name_parts(n, path, err);
+    if (status == FM_OK) status = open_part(n, err);
+    if (status == FM_OK) status = write_header(n, err);
     if (status == FM_OK)
         *out = n;
     else
@@ -135,8 +134,8 @@ fm_status npy_write(npy *n, const float *rows, int64_t n_rows, fm_error *err) {
     return FM_OK;
 }
 
-/* Closes the file; what the system kept back until now may still fail. */
-static fm_status npy_finish(npy *n, fm_error *err) {
+/** Closes the file; what the system kept back until now may still fail. */
+static fm_status finish(npy *n, fm_error *err) {
     if (n->has_failed) return error_set(err, FM_ERR_STATE, "%s: an earlier write failed", n->path);
     if (n->n_written != n->n_rows)
         return error_set(err, FM_ERR_STATE, "%s: only %lld of %lld rows were written", n->path,
@@ -151,7 +150,7 @@ static fm_status npy_finish(npy *n, fm_error *err) {
 }
 
 fm_status npy_close(npy *n, fm_error *err) {
-    fm_status status = npy_finish(n, err);
+    fm_status status = finish(n, err);
     npy_abandon(n);
     return status;
 }

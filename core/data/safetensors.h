@@ -26,10 +26,10 @@ typedef struct st_tensor {
 typedef struct safetensors safetensors;
 
 /** Opens all weights of a directory. Refused with one line: a header that is cut, too long (above
- *  100 MB) or no valid JSON; a dtype not in FM_DTYPE_LIST; a size that is negative or overflows;
- *  offsets out of the file, overlapping, or not matching dtype and shape; a name twice (also across
- *  shards); a shard that the index names and that is absent, an index entry whose tensor is not in
- *  its shard, or a shard name that leaves the directory. */
+ * 100 MB) or no valid JSON; a dtype not in FM_DTYPE_LIST; a size that is negative or overflows;
+ * offsets out of the file, overlapping, or not matching dtype and shape; a name twice (also across
+ * shards); a shard that the index names and that is absent, an index entry whose tensor is not in
+ * its shard, or a shard name that leaves the directory. */
 fm_status safetensors_open(const char *dir, safetensors **out, fm_error *err);
 
 /** The same for one file in memory, which the caller keeps alive: for tests and fuzzing. */

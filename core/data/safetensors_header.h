@@ -28,7 +28,7 @@ typedef struct st_list {
 } st_list;
 
 /** Appends the tensors of a file of `size` bytes, in the order of the header; names are copied into
- *  `names`, data points into `bytes`. `name` stands in error texts. On failure the list may hold
+ * `names`, data points into `bytes`. `name` stands in error texts. On failure the list may hold
  * some of the file's tensors. */
 fm_status st_header_read(const char *name, const void *bytes, size_t size, uint32_t file,
                          arena *names, st_list *list, fm_error *err);

@@ -3,8 +3,7 @@
 
 #include <assert.h>
 
-static fm_tensor tensor_contiguous(fm_buf *buf, fm_dtype dtype, int32_t n_dims,
-                                   const int64_t *size) {
+static fm_tensor contiguous(fm_buf *buf, fm_dtype dtype, int32_t n_dims, const int64_t *size) {
     fm_tensor t = {.buf = buf, .dtype = dtype, .n_dims = n_dims};
     int64_t stride = 1;
     for (int d = n_dims - 1; d >= 0; d--) {
@@ -16,15 +15,15 @@ static fm_tensor tensor_contiguous(fm_buf *buf, fm_dtype dtype, int32_t n_dims,
 }
 
 fm_tensor tensor_1d(fm_buf *buf, fm_dtype dtype, int64_t n0) {
-    return tensor_contiguous(buf, dtype, 1, (const int64_t[]){n0});
+    return contiguous(buf, dtype, 1, (const int64_t[]){n0});
 }
 
 fm_tensor tensor_2d(fm_buf *buf, fm_dtype dtype, int64_t n0, int64_t n1) {
-    return tensor_contiguous(buf, dtype, 2, (const int64_t[]){n0, n1});
+    return contiguous(buf, dtype, 2, (const int64_t[]){n0, n1});
 }
 
 fm_tensor tensor_3d(fm_buf *buf, fm_dtype dtype, int64_t n0, int64_t n1, int64_t n2) {
-    return tensor_contiguous(buf, dtype, 3, (const int64_t[]){n0, n1, n2});
+    return contiguous(buf, dtype, 3, (const int64_t[]){n0, n1, n2});
 }
 
 fm_tensor tensor_slice(fm_tensor t, int dim, int64_t start, int64_t count) {
@@ -53,8 +52,8 @@ int64_t tensor_count(const fm_tensor *t) {
     return count;
 }
 
-/* Adds (size - 1) * stride to *sum; false when that does not fit. size >= 1, stride >= 0. */
-static bool tensor_add_span(int64_t size, int64_t stride, int64_t *sum) {
+/** Adds (size - 1) * stride to *sum; false when that does not fit. size >= 1, stride >= 0. */
+static bool add_span(int64_t size, int64_t stride, int64_t *sum) {
     if (stride != 0 && size - 1 > INT64_MAX / stride) return false;
     int64_t span = (size - 1) * stride;
     if (*sum > INT64_MAX - span) return false;
@@ -72,6 +71,6 @@ int64_t tensor_extent(const fm_tensor *t) {
     if (is_empty) return 0;
     int64_t last = t->offset;
     for (int d = 0; d < t->n_dims; d++)
-        if (!tensor_add_span(t->size[d], t->stride[d], &last)) return -1;
+        if (!add_span(t->size[d], t->stride[d], &last)) return -1;
     return last == INT64_MAX ? -1 : last + 1;
 }

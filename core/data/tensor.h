@@ -37,7 +37,7 @@ fm_tensor tensor_split(fm_tensor t, int64_t n0, int64_t n1);
 int64_t tensor_count(const fm_tensor *t);
 
 /** Largest element index that the view touches, counted from the buffer's start, plus one; 0 for an
- *  empty view; -1 when it does not fit in int64 or a size, stride or offset is negative. */
+ * empty view; -1 when it does not fit in int64 or a size, stride or offset is negative. */
 int64_t tensor_extent(const fm_tensor *t);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * added.c owns the search for added tokens. The tokens are sorted by text, so those that share a
+ * added.c - the search for added tokens. The tokens are sorted by text, so those that share a
  * prefix are neighbours: a search keeps the range of tokens that agree with the text so far and
  * narrows it byte by byte, which does a trie's work without one. The first byte is looked up in a
  * table, which is all that most positions of a text cost.
@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/utf8.h"
 #include "unicode.h"
-#include "utf8.h"
 
 fm_status added_new(added_set *set, arena *memory, size_t max_tokens, fm_error *err) {
-    *set = (added_set){.tokens = arena_alloc(memory, max_tokens, sizeof(*set->tokens))};
+    *set = (added_set){.tokens = arena_alloc(memory, max_tokens, sizeof *set->tokens)};
     if (!set->tokens) return error_set(err, FM_ERR_MEMORY, "out of memory for added tokens");
     return FM_OK;
 }
@@ -28,53 +28,51 @@ static int compare_text(const void *left, const void *right) {
 }
 
 void added_sort(added_set *set) {
-    if (set->count > 1) qsort(set->tokens, set->count, sizeof(*set->tokens), compare_text);
+    if (set->count > 1) qsort(set->tokens, set->count, sizeof *set->tokens, compare_text);
 }
 
 /* ---- White space beside a token -------------------------------------------------------------- */
 
-/* Bytes of the white space character that ends at `end`, not reaching below `from`; 0 when none
+/** Bytes of the white space character that ends at `end`, not reaching below `from`; 0 when none
  * does. */
 static size_t space_before(const char *text, size_t from, size_t end) {
     for (size_t n = 1; n <= 3 && n <= end - from; n++) {
-        const utf8_char c = utf8_decode((const uint8_t *)text + end - n, n);
-        if (c.kind == UTF8_KIND_CHAR && c.length == n) {
+        utf8_char c = utf8_decode((const uint8_t *)text + end - n, n);
+        if (c.kind == UTF8_KIND_CHAR && c.length == n)
             return unicode_class_of(c.code) == UNICODE_CLASS_SPACE ? n : 0;
-        }
     }
     return 0;
 }
 
 static size_t space_after(const char *text, size_t length, size_t start) {
     if (start == length) return 0;
-    const utf8_char c = utf8_decode((const uint8_t *)text + start, length - start);
+    utf8_char c = utf8_decode((const uint8_t *)text + start, length - start);
     return unicode_class_of(c.code) == UNICODE_CLASS_SPACE ? c.length : 0;
 }
 
 /* ---- Search ---------------------------------------------------------------------------------- */
 
-/* The first token in [low, high) whose byte at `depth` is at least `byte`. All of them agree before
- * `depth`; one that ends there counts as having the byte 0. */
+/** The first token in [low, high) whose byte at `depth` is at least `byte`. All of them agree
+ * before `depth`; one that ends there counts as having the byte 0. */
 static size_t lower_bound(const added_set *set, size_t low, size_t high, size_t depth,
                           unsigned byte) {
     while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if ((uint8_t)set->tokens[middle].text[depth] < byte) {
+        size_t middle = low + (high - low) / 2;
+        if ((uint8_t)set->tokens[middle].text[depth] < byte)
             low = middle + 1;
-        } else {
+        else
             high = middle;
-        }
     }
     return low;
 }
 
-/* The longest token that starts text[0 … length), or NULL. */
+/** The longest token that starts text[0 … length), or NULL. */
 static const added_token *longest_at(const added_set *set, const char *text, size_t length) {
     const added_token *longest = NULL;
     size_t low = 0;
     size_t high = set->count;
     for (size_t depth = 0; depth < length && text[depth] != '\0'; depth++) {
-        const uint8_t byte = (uint8_t)text[depth];
+        uint8_t byte = (uint8_t)text[depth];
         low = lower_bound(set, low, high, depth, byte);
         high = lower_bound(set, low, high, depth, byte + 1u);
         if (low == high) break;
@@ -86,12 +84,10 @@ static const added_token *longest_at(const added_set *set, const char *text, siz
 
 static void strip(const added_token *token, const char *text, size_t length, size_t from,
                   added_match *match) {
-    if (token->lstrip) {
+    if (token->lstrip)
         for (size_t n; (n = space_before(text, from, match->start)) > 0;) match->start -= n;
-    }
-    if (token->rstrip) {
+    if (token->rstrip)
         for (size_t n; (n = space_after(text, length, match->end)) > 0;) match->end += n;
-    }
 }
 
 bool added_find(const added_set *set, const char *text, size_t length, size_t from,

@@ -8,7 +8,7 @@
 #include "../base/arena.h"
 
 /** Bytes of an added token at most: a search costs up to this times the text's length. */
-#define ADDED_MAX_LENGTH 512
+enum { ADDED_MAX_LENGTH = 512 };
 
 typedef struct added_token {
     const char *text; /* the owner's; must outlive the set */

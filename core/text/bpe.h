@@ -10,7 +10,7 @@
 #include "../base/arena.h"
 
 /** Bytes of one piece at most: the working memory is 28 bytes for each. */
-#define BPE_MAX_PIECE ((size_t)64 << 20)
+enum { BPE_MAX_PIECE = 64 << 20 };
 
 /** (left, right) -> result, at a rank. */
 typedef struct bpe_merge {
@@ -37,13 +37,12 @@ void bpe_scratch_free(bpe_scratch *scratch);
 /** Makes an empty table for at most `max_merges` merges, no byte having a token yet. */
 fm_status bpe_new(bpe *b, arena *memory, size_t max_merges, fm_error *err);
 
-/** Adds a merge. As in the reference, a second merge of the same pair takes the place of the first.
- */
+/** Adds a merge. As in the reference, a second merge of a pair takes the place of the first. */
 fm_status bpe_add(bpe *b, bpe_merge merge, fm_error *err);
 
 /** Appends the tokens of one piece of `length` bytes to `out`; `plain` keeps added tokens from
  * being made. FM_ERR_LIMIT above BPE_MAX_PIECE, FM_ERR_UNSUPPORTED for a byte that has no token.
- *  Time is linear up to a logarithm in `length`. */
+ * Time is linear up to a logarithm in `length`. */
 fm_status bpe_encode(const bpe *b, const uint8_t *piece, size_t length, bool plain,
                      bpe_scratch *scratch, fm_tokens *out, fm_error *err);
 

@@ -1,5 +1,5 @@
 /*
- * chat.c owns the chat layouts that are built in. A layout is a row of texts; in them, what stands
+ * chat.c - the chat layouts that are built in. A layout is a row of texts; in them, what stands
  * between '<' and '>' is a mark and becomes the one id of that token. Everything else, and above
  * all what people write, is joined to runs of plain text before it is encoded: the reference
  * tokenises the rendered prompt as a whole, so a newline of the layout may merge with one that a
@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/array.h"
 #include "../base/checked.h"
 #include "tokenizer.h"
+#include "tokens.h"
 
 typedef enum chat_role {
     CHAT_ROLE_SYSTEM,
@@ -63,21 +65,19 @@ static const chat_layout layouts[] = {
 };
 
 const char *fm_chat_layout(const fm_tokenizer *t) {
-    if (fm_tokenizer_find(t, "<｜User｜>") >= 0) {
+    if (fm_tokenizer_find(t, "<｜User｜>") >= 0)
         return t->opens_reasoning ? "deepseek-r1" : "deepseek-v3";
-    }
     return fm_tokenizer_find(t, "<|im_start|>") >= 0 ? "chatml" : NULL;
 }
 
 static fm_status find_layout(const fm_tokenizer *t, const char *name, const chat_layout **out,
                              fm_error *err) {
     const char *wanted = name ? name : fm_chat_layout(t);
-    if (!wanted) {
+    if (!wanted)
         return error_set(
             err, FM_ERR_NOT_FOUND,
             "the vocabulary has the marks of no known chat layout: use raw completion");
-    }
-    for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
         if (strcmp(layouts[i].name, wanted) == 0) {
             *out = &layouts[i];
             return FM_OK;
@@ -101,49 +101,44 @@ typedef struct prompt {
 
 static fm_status add_text(prompt *p, const char *text, size_t length) {
     size_t needed;
-    if (!checked_add(p->run_length, length, &needed) || needed > SIZE_MAX / 2) {
-        return error_set(p->err, FM_ERR_MEMORY, "out of memory for a prompt");
-    }
-    if (needed > p->run_capacity) {
-        char *run = realloc(p->run, 2 * needed);
-        if (!run) return error_set(p->err, FM_ERR_MEMORY, "out of memory for a prompt");
-        p->run = run;
-        p->run_capacity = 2 * needed;
-    }
-    if (length > 0) memcpy(p->run + p->run_length, text, length);
+    if (length == 0) return FM_OK;
+    char *run = NULL;
+    if (checked_add(p->run_length, length, &needed))
+        run = array_grow(p->run, &p->run_capacity, needed, 1);
+    if (!run) return error_set(p->err, FM_ERR_MEMORY, "out of memory for a prompt");
+    p->run = run;
+    memcpy(p->run + p->run_length, text, length);
     p->run_length = needed;
     return FM_OK;
 }
 
 static fm_status flush_text(prompt *p) {
-    const size_t length = p->run_length;
+    size_t length = p->run_length;
     p->run_length = 0;
     return fm_tokenizer_encode(p->t, p->run, length, FM_ENCODE_PLAIN, p->out, p->err);
 }
 
-/* `mark` is the token from its '<' to its '>', not terminated. */
+/** `mark` is the token from its '<' to its '>', not terminated. */
 static fm_status add_mark(prompt *p, const char *mark, size_t length) {
     FM_TRY(flush_text(p));
-    const int32_t id = vocab_find(&p->t->vocab, mark, length);
-    if (id < 0) {
+    int32_t id = vocab_find(&p->t->vocab, mark, length);
+    if (id < 0)
         return error_set(p->err, FM_ERR_NOT_FOUND,
                          "the vocabulary has no token %.*s, which the chat layout %s needs: choose "
                          "another layout",
                          (int)length, mark, p->layout->name);
-    }
-    const fm_status status = fm_tokens_append(p->out, id);
-    return status == FM_OK ? FM_OK : error_set(p->err, status, "out of memory for tokens");
+    return tokens_append(p->out, id, p->err);
 }
 
-/* A text of the layout's: plain text and marks. */
+/** A text of the layout's: plain text and marks. */
 static fm_status add_layout(prompt *p, const char *text) {
     while (*text) {
         if (*text == '<') {
-            const size_t length = (size_t)(strchr(text, '>') - text) + 1;
+            size_t length = (size_t)(strchr(text, '>') - text) + 1;
             FM_TRY(add_mark(p, text, length));
             text += length;
         } else {
-            const size_t length = strcspn(text, "<");
+            size_t length = strcspn(text, "<");
             FM_TRY(add_text(p, text, length));
             text += length;
         }
@@ -153,7 +148,7 @@ static fm_status add_layout(prompt *p, const char *text) {
 
 /* ---- Messages -------------------------------------------------------------------------------- */
 
-/* The role of a checked message. */
+/** The role of a checked message. */
 static chat_role role_of(const fm_message *message) {
     int role = 0;
     while (strcmp(message->role, role_names[role]) != 0) role++;
@@ -166,14 +161,12 @@ static fm_status check_messages(const fm_message *messages, size_t n_messages, f
         const char *role = messages[i].role;
         bool known = false;
         for (int r = 0; role && r < CHAT_ROLE_COUNT; r++) known |= strcmp(role, role_names[r]) == 0;
-        if (!known) {
+        if (!known)
             return error_set(err, FM_ERR_ARG,
                              "message %zu has the role \"%.80s\": use system, user or assistant",
                              i + 1, role ? role : "");
-        }
-        if (!messages[i].content) {
+        if (!messages[i].content)
             return error_set(err, FM_ERR_ARG, "message %zu has no content", i + 1);
-        }
     }
     return FM_OK;
 }
@@ -185,11 +178,10 @@ static const char *after_reasoning(const char *content) {
 }
 
 static fm_status add_message(prompt *p, const fm_message *message) {
-    const chat_role role = role_of(message);
+    chat_role role = role_of(message);
     const char *content = message->content;
-    if (role == CHAT_ROLE_ASSISTANT && p->layout->drops_reasoning) {
+    if (role == CHAT_ROLE_ASSISTANT && p->layout->drops_reasoning)
         content = after_reasoning(content);
-    }
     FM_TRY(add_layout(p, p->layout->open[role]));
     FM_TRY(add_text(p, content, strlen(content)));
     return add_layout(p, p->layout->close[role]);
@@ -207,7 +199,7 @@ static fm_status add_system(prompt *p, const fm_message *messages, size_t n_mess
 }
 
 static fm_status write_prompt(prompt *p, const fm_message *messages, size_t n_messages) {
-    const bool gathers = p->layout->gathers_system;
+    bool gathers = p->layout->gathers_system;
     FM_TRY(add_layout(p, p->layout->begin));
     if (gathers) FM_TRY(add_system(p, messages, n_messages));
     for (size_t i = 0; i < n_messages; i++) {
@@ -221,10 +213,10 @@ static fm_status write_prompt(prompt *p, const fm_message *messages, size_t n_me
 fm_status fm_chat_encode(const fm_tokenizer *t, const char *layout, const fm_message *messages,
                          size_t n_messages, fm_tokens *out, fm_error *err) {
     prompt p = {.t = t, .out = out, .err = err};
-    const size_t count = out->count;
+    size_t count = out->count;
     FM_TRY(find_layout(t, layout, &p.layout, err));
     FM_TRY(check_messages(messages, n_messages, err));
-    const fm_status status = write_prompt(&p, messages, n_messages);
+    fm_status status = write_prompt(&p, messages, n_messages);
     if (status != FM_OK) out->count = count;
     free(p.run);
     return status;

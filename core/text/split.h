@@ -23,11 +23,8 @@ typedef enum split_rule {
     SPLIT_RULE_COUNT
 } split_rule;
 
-/** The name of a rule in messages ("deepseek-v3"). */
-const char *split_rule_name(split_rule rule);
-
 /** Finds the rule that a tokenizer.json's `pre_tokenizer` describes. FM_ERR_UNSUPPORTED, with the
- *  description in the text, when it is none of the known ones. `node` may be NULL. */
+ * description in the text, when it is none of the known ones. `node` may be NULL. */
 fm_status split_recognise(const json *node, split_rule *out, fm_error *err);
 
 /** A walk over the pieces of a text; the text is the caller's and must outlive it. */

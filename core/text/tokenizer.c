@@ -1,5 +1,5 @@
 /*
- * tokenizer.c owns text -> ids and the questions about tokens. Encoding is three steps inside each
+ * tokenizer.c - text -> ids and the questions about tokens. Encoding is three steps inside each
  * other: added tokens are taken out, the text between them is cut into pieces, each piece is
  * merged.
  */
@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-/* One call of fm_tokenizer_encode. */
+#include "tokens.h"
+
+/** One call of fm_tokenizer_encode. */
 typedef struct encoder {
     const fm_tokenizer *t;
     bool plain;
@@ -19,11 +21,8 @@ typedef struct encoder {
 static fm_status encode_piece(encoder *e, const uint8_t *piece, size_t length) {
     const fm_tokenizer *t = e->t;
     if (t->ignore_merges && length <= t->vocab.max_bytes) {
-        const int32_t id = vocab_find_bytes(&t->vocab, piece, length);
-        if (id >= 0 && !t->vocab.tokens[id].added) {
-            const fm_status status = fm_tokens_append(e->out, id);
-            return status == FM_OK ? FM_OK : error_set(e->err, status, "out of memory for tokens");
-        }
+        int32_t id = vocab_find_bytes(&t->vocab, piece, length);
+        if (id >= 0 && !t->vocab.tokens[id].added) return tokens_append(e->out, id, e->err);
     }
     return bpe_encode(&t->bpe, piece, length, e->plain, &e->scratch, e->out, e->err);
 }
@@ -31,21 +30,18 @@ static fm_status encode_piece(encoder *e, const uint8_t *piece, size_t length) {
 static fm_status encode_text(encoder *e, const char *text, size_t length) {
     const uint8_t *bytes = (const uint8_t *)text;
     split s = split_begin(e->t->rule, bytes, length);
-    for (size_t start, end; split_next(&s, &start, &end);) {
+    for (size_t start, end; split_next(&s, &start, &end);)
         FM_TRY(encode_piece(e, bytes + start, end - start));
-    }
     return FM_OK;
 }
 
-/* Takes out the added tokens of search `pass` and hands what lies between them to the next search.
- */
+/** Takes out the added tokens of search `pass`; what lies between them goes to the next search. */
 static fm_status encode_added(encoder *e, size_t pass, const char *text, size_t length) {
     if (pass == 2) return encode_text(e, text, length);
     size_t done = 0;
     for (added_match m; added_find(&e->t->added[pass], text, length, done, &m); done = m.end) {
         FM_TRY(encode_added(e, pass + 1, text + done, m.start - done));
-        const fm_status status = fm_tokens_append(e->out, m.id);
-        if (status != FM_OK) return error_set(e->err, status, "out of memory for tokens");
+        FM_TRY(tokens_append(e->out, m.id, e->err));
     }
     return encode_added(e, pass + 1, text + done, length - done);
 }
@@ -53,9 +49,9 @@ static fm_status encode_added(encoder *e, size_t pass, const char *text, size_t 
 fm_status fm_tokenizer_encode(const fm_tokenizer *t, const char *text, size_t length,
                               fm_encode_mode mode, fm_tokens *out, fm_error *err) {
     if (length == 0) return FM_OK;
-    const size_t count = out->count;
+    size_t count = out->count;
     encoder e = {.t = t, .plain = mode == FM_ENCODE_PLAIN, .out = out, .err = err};
-    const fm_status status = encode_added(&e, e.plain ? 2 : 0, text, length);
+    fm_status status = encode_added(&e, e.plain ? 2 : 0, text, length);
     if (status != FM_OK) out->count = count;
     bpe_scratch_free(&e.scratch);
     return status;

@@ -1,7 +1,7 @@
 /*
- * tokenizer_load.c owns the reading of tokenizer.json and tokenizer_config.json. What the reference
- * would do and this code does not is refused by name: a wrong token sequence gives bad answers
- * without a sign.
+ * tokenizer_load.c - reads tokenizer.json and tokenizer_config.json. What the reference would do
+ * and this code does not is refused by name: a wrong token sequence gives bad answers without a
+ * sign.
  */
 #include <string.h>
 
@@ -10,7 +10,11 @@
 
 #define FILE_NAME   "tokenizer.json"
 #define CONFIG_NAME "tokenizer_config.json"
-#define MAX_MERGES  (4 * VOCAB_MAX_SIZE) /* Llama 3 has 2.2 for a token */
+
+enum {
+    MAX_MERGES = 4 * VOCAB_MAX_SIZE, /* Llama 3 has 2.2 for a token */
+    PATH_SIZE = 4096,                /* bytes */
+};
 
 static const json_limits limits = {.max_bytes = (size_t)64 << 20, .max_depth = 64};
 
@@ -21,7 +25,7 @@ static const char *type_of(const json *node) {
 
 /* ---- The model's settings -------------------------------------------------------------------- */
 
-/* True when a key has a value that changes the tokens: a number that is not 0, true, or a text. */
+/** True when a key has a value that changes the tokens: a number that is not 0, true, or a text. */
 static bool is_set(const json *node, const char *key) {
     const json *value = json_find(node, key);
     const char *text = json_string(value);
@@ -31,18 +35,15 @@ static bool is_set(const json *node, const char *key) {
 static fm_status check_model(const json *model, fm_error *err) {
     static const char *const refused[] = {"dropout", "continuing_subword_prefix",
                                           "end_of_word_suffix", "byte_fallback"};
-    if (strcmp(type_of(model), "BPE") != 0) {
+    if (strcmp(type_of(model), "BPE") != 0)
         return error_set(err, FM_ERR_UNSUPPORTED,
                          FILE_NAME
                          ": the model type is \"%.80s\"; only byte-level BPE is supported",
                          type_of(model));
-    }
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        if (is_set(model, refused[i])) {
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (is_set(model, refused[i]))
             return error_set(err, FM_ERR_UNSUPPORTED, FILE_NAME ": model.%s is not supported",
                              refused[i]);
-        }
-    }
     return FM_OK;
 }
 
@@ -51,16 +52,15 @@ static fm_status check_model(const json *model, fm_error *err) {
 static fm_status read_id(const json *node, const char *text, int32_t *out, fm_error *err) {
     int64_t id;
     *out = -1;
-    if (!json_integer(node, 0, VOCAB_MAX_SIZE - 1, &id)) {
+    if (!json_integer(node, 0, VOCAB_MAX_SIZE - 1, &id))
         return error_set(err, FM_ERR_FORMAT,
                          FILE_NAME ": the id of \"%.80s\" is not a number from 0 to %d", text,
                          VOCAB_MAX_SIZE - 1);
-    }
     *out = (int32_t)id;
     return FM_OK;
 }
 
-/* Counts one token in: what vocab_new has to know. */
+/** Counts one token in: what vocab_new has to know. */
 static void count_token(vocab_limits *count, int32_t id, const char *text) {
     if (id >= count->size) count->size = id + 1;
     count->n_tokens++;
@@ -69,18 +69,15 @@ static void count_token(vocab_limits *count, int32_t id, const char *text) {
 
 static fm_status check_added(const json *token, fm_error *err) {
     const char *text = json_string(json_find(token, "content"));
-    if (!text || !*text) {
+    if (!text || !*text)
         return error_set(err, FM_ERR_FORMAT, FILE_NAME ": an added token has no content");
-    }
-    if (strlen(text) > ADDED_MAX_LENGTH) {
+    if (strlen(text) > ADDED_MAX_LENGTH)
         return error_set(err, FM_ERR_LIMIT,
                          FILE_NAME ": the added token \"%.80s\" is longer than %d bytes", text,
                          ADDED_MAX_LENGTH);
-    }
-    if (json_bool(json_find(token, "single_word"), false)) {
+    if (json_bool(json_find(token, "single_word"), false))
         return error_set(err, FM_ERR_UNSUPPORTED,
                          FILE_NAME ": the flag single_word of \"%.80s\" is not supported", text);
-    }
     return FM_OK;
 }
 
@@ -105,10 +102,9 @@ static fm_status count_tokens(const json *words, const json *added, vocab_limits
 static fm_status load_vocab(fm_tokenizer *t, const json *root, fm_error *err) {
     const json *words = json_find(json_find(root, "model"), "vocab");
     const json *added = json_find(root, "added_tokens");
-    if (!json_is_object(words) || (added && !json_is_array(added))) {
+    if (!json_is_object(words) || (added && !json_is_array(added)))
         return error_set(err, FM_ERR_FORMAT,
                          FILE_NAME ": model.vocab must be an object and added_tokens an array");
-    }
     vocab_limits count;
     FM_TRY(count_tokens(words, added, &count, err));
     FM_TRY(vocab_new(&t->vocab, t->memory, count, err));
@@ -120,16 +116,16 @@ static fm_status load_vocab(fm_tokenizer *t, const json *root, fm_error *err) {
     return FM_OK;
 }
 
-/* Comes after the merges, which are made of ordinary tokens alone. */
+/** Comes after the merges, which are made of ordinary tokens alone. */
 static fm_status load_added(fm_tokenizer *t, const json *added, fm_error *err) {
-    const size_t n = json_count(added);
+    size_t n = json_count(added);
     FM_TRY(added_new(&t->added[0], t->memory, n, err));
     FM_TRY(added_new(&t->added[1], t->memory, n, err));
     json_for_each(token, added) {
         int32_t id;
         const char *text = json_string(json_find(token, "content"));
-        const bool special = json_bool(json_find(token, "special"), false);
-        const bool normalized = json_bool(json_find(token, "normalized"), false);
+        bool special = json_bool(json_find(token, "special"), false);
+        bool normalized = json_bool(json_find(token, "normalized"), false);
         FM_TRY(read_id(json_find(token, "id"), text, &id, err));
         FM_TRY(vocab_add_added(&t->vocab, id, text, special, err));
         added_add(&t->added[normalized], (added_token){
@@ -147,7 +143,7 @@ static fm_status load_added(fm_tokenizer *t, const json *added, fm_error *err) {
 
 /* ---- Merges ---------------------------------------------------------------------------------- */
 
-/* The two sides of a merge, which the file writes as "left right" or ["left", "right"]. */
+/** The two sides of a merge, which the file writes as "left right" or ["left", "right"]. */
 typedef struct merge_text {
     const char *left, *right;
     size_t left_length, right_length;
@@ -170,9 +166,9 @@ static bool read_merge(const json *node, merge_text *out) {
     return out->left_length > 0 && out->right_length > 0;
 }
 
-/* `joined` has room for the longest text of the vocabulary: a longer one can not be in it. */
+/** `joined` has room for the longest text of the vocabulary: a longer one cannot be in it. */
 static int32_t find_result(const vocab *v, const merge_text *m, char *joined) {
-    const size_t length = m->left_length + m->right_length;
+    size_t length = m->left_length + m->right_length;
     if (length > v->max_text) return -1;
     memcpy(joined, m->left, m->left_length);
     memcpy(joined + m->left_length, m->right, m->right_length);
@@ -182,32 +178,27 @@ static int32_t find_result(const vocab *v, const merge_text *m, char *joined) {
 static fm_status load_merge(fm_tokenizer *t, const json *node, uint32_t rank, char *joined,
                             fm_error *err) {
     merge_text m;
-    if (!read_merge(node, &m)) {
+    if (!read_merge(node, &m))
         return error_set(err, FM_ERR_FORMAT, FILE_NAME ": merge %u is not a pair of texts", rank);
-    }
-    const int32_t left = vocab_find(&t->vocab, m.left, m.left_length);
-    const int32_t right = vocab_find(&t->vocab, m.right, m.right_length);
-    const int32_t result = find_result(&t->vocab, &m, joined);
-    if (left < 0 || right < 0 || result < 0) {
+    int32_t left = vocab_find(&t->vocab, m.left, m.left_length);
+    int32_t right = vocab_find(&t->vocab, m.right, m.right_length);
+    int32_t result = find_result(&t->vocab, &m, joined);
+    if (left < 0 || right < 0 || result < 0)
         return error_set(err, FM_ERR_FORMAT,
                          FILE_NAME
                          ": merge %u (\"%.80s\") needs a token that is not in the vocabulary",
                          rank, m.left);
-    }
-    const bpe_merge merge = {(uint32_t)left, (uint32_t)right, rank, (uint32_t)result & INT32_MAX,
-                             0};
+    bpe_merge merge = {(uint32_t)left, (uint32_t)right, rank, (uint32_t)result & INT32_MAX, 0};
     return bpe_add(&t->bpe, merge, err);
 }
 
 static fm_status load_merges(fm_tokenizer *t, const json *merges, fm_error *err) {
-    if (!json_is_array(merges)) {
+    if (!json_is_array(merges))
         return error_set(err, FM_ERR_FORMAT, FILE_NAME ": model.merges must be an array");
-    }
-    const size_t n_merges = json_count(merges);
-    if (n_merges > MAX_MERGES) {
+    size_t n_merges = json_count(merges);
+    if (n_merges > MAX_MERGES)
         return error_set(err, FM_ERR_LIMIT, FILE_NAME ": %zu merges are above the limit of %d",
                          n_merges, MAX_MERGES);
-    }
     FM_TRY(bpe_new(&t->bpe, t->memory, n_merges, err));
     char *joined = arena_alloc(t->memory, t->vocab.max_text, 1);
     if (!joined) return error_set(err, FM_ERR_MEMORY, "out of memory for merges");
@@ -216,21 +207,20 @@ static fm_status load_merges(fm_tokenizer *t, const json *merges, fm_error *err)
     return FM_OK;
 }
 
-/* The tokens of single bytes. Without all of them an unknown token would come into play. */
+/** The tokens of single bytes. Without all of them an unknown token would come into play. */
 static fm_status load_bytes(fm_tokenizer *t, const json *model, fm_error *err) {
     int missing = -1;
     for (int i = 255; i >= 0; i--) {
-        const uint8_t byte = (uint8_t)i;
+        uint8_t byte = (uint8_t)i;
         t->bpe.byte_ids[i] = vocab_find_bytes(&t->vocab, &byte, 1);
         if (t->bpe.byte_ids[i] < 0) missing = i;
     }
-    if (missing >= 0 && is_set(model, "unk_token")) {
+    if (missing >= 0 && is_set(model, "unk_token"))
         return error_set(err, FM_ERR_UNSUPPORTED,
                          FILE_NAME
                          ": the byte 0x%02X has no token; model.unk_token in its place is not "
                          "supported",
                          (unsigned)missing);
-    }
     return FM_OK;
 }
 
@@ -238,23 +228,21 @@ static fm_status load_bytes(fm_tokenizer *t, const json *model, fm_error *err) {
 
 static fm_status load_steps(fm_tokenizer *t, const json *root, fm_error *err) {
     const json *normalizer = json_find(root, "normalizer");
-    const bool empty = strcmp(type_of(normalizer), "Sequence") == 0 &&
-                       !json_first(json_find(normalizer, "normalizers"));
-    if (normalizer && !json_is_null(normalizer) && !empty) {
+    bool empty = strcmp(type_of(normalizer), "Sequence") == 0 &&
+                 !json_first(json_find(normalizer, "normalizers"));
+    if (normalizer && !json_is_null(normalizer) && !empty)
         return error_set(err, FM_ERR_UNSUPPORTED,
                          FILE_NAME ": the normalizer \"%.80s\" is not supported",
                          type_of(normalizer));
-    }
     const char *decoder = type_of(json_find(root, "decoder"));
-    if (strcmp(decoder, "ByteLevel") != 0) {
+    if (strcmp(decoder, "ByteLevel") != 0)
         return error_set(err, FM_ERR_UNSUPPORTED,
                          FILE_NAME ": the decoder is \"%.80s\"; only ByteLevel is supported",
                          decoder);
-    }
     return split_recognise(json_find(root, "pre_tokenizer"), &t->rule, err);
 }
 
-/* The token that a post-processor puts before every text, or NULL. `depth` bounds the recursion. */
+/** The token that a post-processor puts before every text, or NULL. `depth` bounds recursion. */
 static const char *leading_token(const json *processor, int depth) {
     if (strcmp(type_of(processor), "TemplateProcessing") == 0) {
         const json *first = json_first(json_find(processor, "single"));
@@ -270,16 +258,15 @@ static const char *leading_token(const json *processor, int depth) {
 
 /* ---- tokenizer_config.json ------------------------------------------------------------------- */
 
-/* A named token: "text", or {"content": "text"}. Sets -1 when the file names none. */
+/** A named token: "text", or {"content": "text"}. Sets -1 when the file names none. */
 static fm_status find_named(const fm_tokenizer *t, const json *config, const char *key,
                             int32_t *out, fm_error *err) {
     const json *node = json_find(config, key);
     const char *text = json_string(json_is_object(node) ? json_find(node, "content") : node);
     *out = text ? fm_tokenizer_find(t, text) : -1;
-    if (text && *out < 0) {
+    if (text && *out < 0)
         return error_set(err, FM_ERR_FORMAT,
                          CONFIG_NAME ": %s \"%.80s\" is not a token of " FILE_NAME, key, text);
-    }
     return FM_OK;
 }
 
@@ -289,15 +276,14 @@ static fm_status load_config(fm_tokenizer *t, const json *root, const json *conf
     const char *leading = leading_token(json_find(root, "post_processor"), 1);
     t->adds_bos = json_bool(json_find(config, "add_bos_token"), leading != NULL);
     if (t->bos < 0 && leading) t->bos = fm_tokenizer_find(t, leading);
-    if (t->adds_bos && t->bos < 0) {
+    if (t->adds_bos && t->bos < 0)
         return error_set(err, FM_ERR_FORMAT,
                          CONFIG_NAME ": a BOS token is to be added, but bos_token names none");
-    }
     return FM_OK;
 }
 
-/* True when the template lets the answer begin with an opened reasoning part. The newline stands in
- * the template itself or as an escape in one of its string constants. */
+/** True when the template lets the answer begin with an opened reasoning part. The newline stands
+ * in the template itself or as an escape in one of its string constants. */
 static bool opens_reasoning(const json *chat_template) {
     static const char *const forms[] = {"<｜Assistant｜><think>\n", "<｜Assistant｜><think>\\n"};
     const char *text = json_string(chat_template);
@@ -335,18 +321,17 @@ static fm_status build(fm_tokenizer *t, const json *root, const json *config, fm
 fm_status tokenizer_build(const json *root, const json *config, fm_tokenizer **out, fm_error *err) {
     *out = NULL;
     arena *memory = arena_new();
-    fm_tokenizer *t = memory ? arena_alloc(memory, 1, sizeof(*t)) : NULL;
+    fm_tokenizer *t = memory ? arena_alloc(memory, 1, sizeof *t) : NULL;
     if (!t) {
         arena_free(memory);
         return error_set(err, FM_ERR_MEMORY, "out of memory for a tokenizer");
     }
     t->memory = memory;
-    const fm_status status = build(t, root, config, err);
-    if (status == FM_OK) {
+    fm_status status = build(t, root, config, err);
+    if (status == FM_OK)
         *out = t;
-    } else {
+    else
         fm_tokenizer_close(t);
-    }
     return status;
 }
 
@@ -356,29 +341,26 @@ fm_status tokenizer_parse(const char *text, size_t length, const char *config_te
     json_doc *config = NULL;
     *out = NULL;
     fm_status status = json_parse(FILE_NAME, text, length, limits, &doc, err);
-    if (status == FM_OK && config_text) {
+    if (status == FM_OK && config_text)
         status = json_parse(CONFIG_NAME, config_text, config_length, limits, &config, err);
-    }
-    if (status == FM_OK) {
+    if (status == FM_OK)
         status = tokenizer_build(json_root(doc), config ? json_root(config) : NULL, out, err);
-    }
     json_free(config);
     json_free(doc);
     return status;
 }
 
 fm_status fm_tokenizer_open(const char *dir, fm_tokenizer **out, fm_error *err) {
-    char path[4096];
+    char path[PATH_SIZE];
     json_doc *doc = NULL;
     json_doc *config = NULL;
     *out = NULL;
-    fm_status status = os_path_join(dir, FILE_NAME, path, sizeof(path), err);
+    fm_status status = os_path_join(dir, FILE_NAME, path, sizeof path, err);
     if (status == FM_OK) status = json_read(path, limits, &doc, err);
-    if (status == FM_OK) status = os_path_join(dir, CONFIG_NAME, path, sizeof(path), err);
+    if (status == FM_OK) status = os_path_join(dir, CONFIG_NAME, path, sizeof path, err);
     if (status == FM_OK && os_file_exists(path)) status = json_read(path, limits, &config, err);
-    if (status == FM_OK) {
+    if (status == FM_OK)
         status = tokenizer_build(json_root(doc), config ? json_root(config) : NULL, out, err);
-    }
     json_free(config);
     json_free(doc);
     return status;

@@ -1,19 +1,21 @@
-/* tokens.c owns fm_tokens, the growing list of ids. */
+/* tokens.c - fm_tokens, the growing list of ids. */
+#include "tokens.h"
+
 #include <stdlib.h>
 
-#include "../fathom.h"
+#include "../base/array.h"
 
 fm_status fm_tokens_append(fm_tokens *tokens, int32_t id) {
-    if (tokens->count == tokens->capacity) {
-        const size_t capacity = tokens->capacity ? 2 * tokens->capacity : 64;
-        if (capacity > SIZE_MAX / sizeof(int32_t)) return FM_ERR_MEMORY;
-        int32_t *ids = realloc(tokens->ids, capacity * sizeof(int32_t));
-        if (!ids) return FM_ERR_MEMORY;
-        tokens->ids = ids;
-        tokens->capacity = capacity;
-    }
+    int32_t *ids = array_grow(tokens->ids, &tokens->capacity, tokens->count + 1, sizeof *ids);
+    if (!ids) return FM_ERR_MEMORY;
+    tokens->ids = ids;
     tokens->ids[tokens->count++] = id;
     return FM_OK;
+}
+
+fm_status tokens_append(fm_tokens *tokens, int32_t id, fm_error *err) {
+    fm_status status = fm_tokens_append(tokens, id);
+    return status == FM_OK ? FM_OK : error_set(err, status, "out of memory for tokens");
 }
 
 void fm_tokens_free(fm_tokens *tokens) {

@@ -1,5 +1,5 @@
 /*
- * unicode.c owns the two-level table of classes: code points in blocks of 256, equal blocks stored
+ * unicode.c - the two-level table of classes: code points in blocks of 256, equal blocks stored
  * once.
  */
 #include "unicode.h"

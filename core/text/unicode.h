@@ -5,7 +5,6 @@
 #ifndef FATHOM_TEXT_UNICODE_H
 #define FATHOM_TEXT_UNICODE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum unicode_class {
@@ -27,10 +26,5 @@ typedef unsigned unicode_set;
 
 /** The class of a code point; UNICODE_CLASS_NONE above U+10FFFF. */
 unicode_class unicode_class_of(uint32_t code);
-
-/** True when the class is in the set. */
-static inline bool unicode_in(unicode_class c, unicode_set set) {
-    return (UNICODE_SET(c) & set) != 0;
-}
 
 #endif

@@ -8,7 +8,7 @@
 #include "../base/arena.h"
 
 /** Ids are below this. */
-#define VOCAB_MAX_SIZE (1 << 20)
+enum { VOCAB_MAX_SIZE = 1 << 20 };
 
 typedef struct vocab_token {
     const char *text;     /* as the file writes it, terminated; NULL: no token has this id */
@@ -41,7 +41,7 @@ typedef struct vocab_limits {
 fm_status vocab_new(vocab *v, arena *memory, vocab_limits limits, fm_error *err);
 
 /** Adds an ordinary token, written in the byte alphabet; one that is not stands for its own text.
- *  Refuses an id or a text that is there already. The text is copied. */
+ * Refuses an id or a text that is there already. The text is copied. */
 fm_status vocab_add(vocab *v, int32_t id, const char *text, fm_error *err);
 
 /** Adds an added token, which stands for its own text, or marks the ordinary token of the same text
@@ -52,7 +52,7 @@ fm_status vocab_add_added(vocab *v, int32_t id, const char *text, bool special, 
 int32_t vocab_find(const vocab *v, const char *text, size_t length);
 
 /** The id of the ordinary token, written in the byte alphabet, that stands for these bytes; -1 when
- *  absent. */
+ * absent. */
 int32_t vocab_find_bytes(const vocab *v, const uint8_t *bytes, size_t length);
 
 /** The token of an id, or NULL when there is none. */

@@ -1,12 +1,12 @@
-/* test_base.c - status texts, error lines, checked arithmetic, UTF-8, arenas, the log, files. */
+/* test_base.c - status texts, error lines, checked arithmetic, arenas, lists, the log, files. */
 #include <fcntl.h>
 #include <math.h>
 
 #include "base/arena.h"
+#include "base/array.h"
 #include "base/checked.h"
 #include "base/log.h"
 #include "base/os.h"
-#include "base/utf8.h"
 #include "support/temp_dir.h"
 
 /* ---- Status and errors ----------------------------------------------------------------------- */
@@ -58,7 +58,7 @@ static void error_set_cuts_at_utf8_border(void **state) {
     (void)state;
     fm_error err;
     char text[1200];
-    const size_t room = sizeof err.text - 1;
+    size_t room = sizeof err.text - 1;
     for (size_t shift = 0; shift < 4; shift++) {
         /* `shift` letters, then code points of 4 bytes: the cut falls at every place in one. */
         memset(text, 'a', shift);
@@ -82,52 +82,6 @@ static void error_set_keeps_what_fits_exactly(void **state) {
     text[sizeof err.text] = '\0';
     error_set(&err, FM_ERR_ARG, "%s", text);
     assert_int_equal(strlen(err.text), sizeof err.text - 1);
-}
-
-/* ---- UTF-8 ----------------------------------------------------------------------------------- */
-
-static void utf8_length_takes_only_well_formed(void **state) {
-    (void)state;
-    static const struct {
-        const char *bytes;
-        size_t length, wanted;
-    } cases[] = {
-        {"a", 1, 1},
-        {"", 0, 0},
-        {"\0", 1, 1},
-        {"\x7F", 1, 1},
-        {"\x80", 1, 0},
-        {"\xC1\xBF", 2, 0},
-        {"\xC2\x80", 2, 2},
-        {"\xC2", 1, 0},
-        {"\xC2\x41", 2, 0},
-        {"\xDF\xBF", 2, 2},
-        {"\xE0\x9F\xBF", 3, 0},
-        {"\xE0\xA0\x80", 3, 3},
-        {"\xE0\xA0", 2, 0},
-        {"\xED\x9F\xBF", 3, 3},
-        {"\xED\xA0\x80", 3, 0},
-        {"\xEE\x80\x80", 3, 3},
-        {"\xEF\xBF\xBF", 3, 3},
-        {"\xEF\xBF\x3F", 3, 0},
-        {"\xF0\x8F\xBF\xBF", 4, 0},
-        {"\xF0\x90\x80\x80", 4, 4},
-        {"\xF0\x90\x80", 3, 0},
-        {"\xF4\x8F\xBF\xBF", 4, 4},
-        {"\xF4\x90\x80\x80", 4, 0},
-        {"\xF5\x80\x80\x80", 4, 0},
-        {"\xFF", 1, 0},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(utf8_length(cases[i].bytes, cases[i].length), cases[i].wanted);
-}
-
-static void utf8_cut_never_splits_a_code_point(void **state) {
-    (void)state;
-    const char *text = "a\xE2\x82\xAC\xC3\xA4"; /* 1 + 3 + 2 bytes */
-    static const size_t wanted[] = {0, 1, 1, 1, 4, 4, 6, 6};
-    for (size_t max = 0; max < sizeof wanted / sizeof wanted[0]; max++)
-        assert_int_equal(utf8_cut(text, strlen(text), max), wanted[max]);
 }
 
 /* ---- Log ------------------------------------------------------------------------------------- */
@@ -233,21 +187,7 @@ static void arena_alloc_refuses_overflow(void **state) {
     assert_null(arena_alloc(a, SIZE_MAX, 1));
     assert_null(arena_alloc(a, SIZE_MAX - 63, 1));
     assert_null(arena_strndup(a, "", SIZE_MAX));
-    assert_int_equal(arena_used(a), 0);
     assert_non_null(arena_alloc(a, 16, 1));
-    arena_free(a);
-}
-
-static void arena_used_counts_alignment(void **state) {
-    (void)state;
-    arena *a = arena_new();
-    assert_int_equal(arena_used(a), 0);
-    arena_alloc(a, 1, 1);
-    assert_int_equal(arena_used(a), 64);
-    arena_alloc(a, 65, 1);
-    assert_int_equal(arena_used(a), 192);
-    arena_alloc(a, 10, 1 << 20);
-    assert_int_equal(arena_used(a), 192 + (10 << 20));
     arena_free(a);
 }
 
@@ -260,6 +200,41 @@ static void arena_strndup_terminates_the_copy(void **state) {
     assert_string_equal(copy, "abc");
     assert_string_equal(arena_strndup(a, NULL, 0), "");
     arena_free(a);
+}
+
+/* ---- Lists ----------------------------------------------------------------------------------- */
+
+static void array_grow_keeps_items_and_moves_seldom(void **state) {
+    (void)state;
+    size_t capacity = 0;
+    int32_t *items = NULL;
+    int n_growths = 0;
+    for (size_t n = 0; n < 100000; n++) {
+        size_t before = capacity;
+        items = array_grow(items, &capacity, n + 1, sizeof *items);
+        assert_non_null(items);
+        assert_true(capacity > n);
+        n_growths += capacity != before;
+        items[n] = (int32_t)(n * 3);
+    }
+    for (size_t n = 0; n < 100000; n++) assert_int_equal(items[n], n * 3);
+    assert_in_range(n_growths, 1, 17);
+    items = array_grow(items, &capacity, 1000000, sizeof *items);
+    assert_true(capacity >= 1000000);
+    assert_int_equal(items[99999], 99999 * 3);
+    free(items);
+}
+
+static void array_grow_refuses_overflow_and_changes_nothing(void **state) {
+    (void)state;
+    size_t capacity = SIZE_MAX / 8 - 1;
+    int64_t items[1] = {7};
+    assert_null(array_grow(items, &capacity, SIZE_MAX / 8 + 1, sizeof *items));
+    assert_int_equal(capacity, SIZE_MAX / 8 - 1);
+    capacity = SIZE_MAX - 1;
+    assert_null(array_grow(items, &capacity, SIZE_MAX, sizeof *items));
+    assert_true(capacity == SIZE_MAX - 1);
+    assert_int_equal(items[0], 7);
 }
 
 /* ---- Paths and the clock --------------------------------------------------------------------- */
@@ -345,7 +320,7 @@ static void os_map_open_of_empty_file_has_no_data(void **state) {
     os_map_close(&map);
 }
 
-/* What neither can be mapped nor read, with the status and a part of the text. */
+/** What neither can be mapped nor read, with the status and a part of the text. */
 static void os_open_refuses_what_is_no_plain_file(void **state) {
     const temp_dir *dir = *state;
     char fifo[TEMP_PATH_SIZE], absent[TEMP_PATH_SIZE], below_file[TEMP_PATH_SIZE];
@@ -407,8 +382,6 @@ int main(void) {
         cmocka_unit_test(error_set_replaces_what_is_no_clean_line),
         cmocka_unit_test(error_set_cuts_at_utf8_border),
         cmocka_unit_test(error_set_keeps_what_fits_exactly),
-        cmocka_unit_test(utf8_length_takes_only_well_formed),
-        cmocka_unit_test(utf8_cut_never_splits_a_code_point),
         cmocka_unit_test(log_line_is_clean_and_cut),
         cmocka_unit_test(log_line_without_callback_is_silent),
         cmocka_unit_test(checked_refuses_what_does_not_fit),
@@ -416,8 +389,9 @@ int main(void) {
         cmocka_unit_test(arena_alloc_is_aligned_zeroed_and_apart),
         cmocka_unit_test(arena_alloc_of_zero_bytes_is_valid_and_distinct),
         cmocka_unit_test(arena_alloc_refuses_overflow),
-        cmocka_unit_test(arena_used_counts_alignment),
         cmocka_unit_test(arena_strndup_terminates_the_copy),
+        cmocka_unit_test(array_grow_keeps_items_and_moves_seldom),
+        cmocka_unit_test(array_grow_refuses_overflow_and_changes_nothing),
         cmocka_unit_test(os_path_join_puts_one_slash),
         cmocka_unit_test(os_path_join_refuses_what_does_not_fit),
         cmocka_unit_test(os_seconds_never_runs_backwards),

@@ -12,7 +12,7 @@ static json_doc *parse(const char *text) {
     return doc;
 }
 
-/* The text has no terminator and nothing behind it, so that a sanitizer sees any read beyond it. */
+/** The text has no terminator and nothing behind it, so a sanitizer sees any read beyond it. */
 static fm_status parse_exact(const char *text, size_t length, json_limits limits, fm_error *err) {
     json_doc *doc = (json_doc *)&doc;
     char *copy = malloc(length > 0 ? length : 1);
@@ -199,7 +199,7 @@ static void json_refuses_every_beginning_of_a_text(void **state) {
 
 /* ---- Limits ---------------------------------------------------------------------------------- */
 
-/* `depth` arrays inside each other. */
+/** `depth` arrays inside each other. */
 static fm_status parse_nested(int depth, json_limits limits, fm_error *err) {
     static char text[4096];
     memset(text, '[', (size_t)depth);
@@ -237,7 +237,7 @@ static void json_size_is_limited(void **state) {
 
 enum { BIG_KEYS = 128000, BIG_KEY_SIZE = 80 };
 
-/* An object of BIG_KEYS members and about 10 MB; the last key is `last`. */
+/** An object of BIG_KEYS members and about 10 MB; the last key is `last`. */
 static char *big_object(const char *last, size_t *length) {
     char *text = malloc((size_t)BIG_KEYS * (BIG_KEY_SIZE + 32));
     assert_non_null(text);

@@ -68,7 +68,7 @@ static void limits_tightest_group_on_the_way_wins(void **state) {
     assert_int_equal(limits_quota_cores(dir->path), 3);
 }
 
-/* A container sees the host's path of its group, but only its own files. */
+/** A container sees the host's path of its group, but only its own files. */
 static void limits_absent_group_falls_back_to_root(void **state) {
     const temp_dir *dir = *state;
     temp_dir_write_text(dir, "proc/self/cgroup", "0::/docker/0123abcd\n");

@@ -30,7 +30,6 @@ static void pool_tasks_run_exactly_once(void **state) {
     for (size_t i = 0; i < sizeof thread_counts / sizeof thread_counts[0]; i++) {
         pool *p;
         assert_int_equal(pool_new(thread_counts[i], &p, NULL), FM_OK);
-        assert_int_equal(pool_n_threads(p), thread_counts[i]);
         for (size_t j = 0; j < sizeof task_counts / sizeof task_counts[0]; j++) {
             tally t = {.n_workers = thread_counts[i]};
             int64_t sum = 0;
@@ -56,7 +55,7 @@ static void series_task(void *user, int task, int worker) {
     s->seen[task] = s->job;
 }
 
-/* A late worker of one job must never touch the next: each job writes its number everywhere. */
+/** A late worker of one job must never touch the next: each job writes its number everywhere. */
 static void pool_run_ten_thousand_times_mixes_no_jobs(void **state) {
     (void)state;
     pool *p;
@@ -71,8 +70,7 @@ static void pool_run_ten_thousand_times_mixes_no_jobs(void **state) {
     pool_free(p);
 }
 
-/* Workers go to sleep between these jobs, so that the way through the condition variable is taken.
- */
+/** Workers go to sleep between these jobs: the way through the condition variable is taken. */
 static void pool_run_wakes_sleeping_workers(void **state) {
     (void)state;
     pool *p;
@@ -99,7 +97,7 @@ static void meeting_task(void *user, int task, int worker) {
     while (atomic_load(&m->n_present) < m->n_wanted) usleep(100);
 }
 
-/* Tasks that wait for each other end only when as many threads take part. */
+/** Tasks that wait for each other end only when as many threads take part. */
 static void pool_uses_all_its_threads(void **state) {
     (void)state;
     pool *p;

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "text/alphabet.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,7 +27,7 @@ static const char *const steps[SPLIT_RULE_COUNT] = {
                           "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}",
 };
 
-/* The bytes, merges among a few of them, and two added tokens. */
+/** The bytes, merges among a few of them, and two added tokens. */
 static fm_tokenizer *make_tokenizer(split_rule rule) {
     static char text[1 << 14];
     size_t n = (size_t)sprintf(
@@ -64,9 +64,9 @@ static void check_round_trip(const fm_tokenizer *t, const fm_tokens *tokens, con
     if (done != size) abort();
 }
 
-/* Decodes and returns the text, which the caller frees. */
+/** Decodes and returns the text, which the caller frees. */
 static char *decode(const fm_tokenizer *t, const fm_tokens *tokens, size_t *length) {
-    const size_t bound = fm_decoder_bound(t);
+    size_t bound = fm_decoder_bound(t);
     char *out = malloc((tokens->count + 1) * bound);
     fm_decoder d = {0};
     *length = 0;
@@ -78,7 +78,7 @@ static char *decode(const fm_tokenizer *t, const fm_tokens *tokens, size_t *leng
     }
     *length += fm_decoder_end(&d, out + *length);
     for (size_t pos = 0; pos < *length;) {
-        const utf8_char c = utf8_decode((const uint8_t *)out + pos, *length - pos);
+        utf8_char c = utf8_decode((const uint8_t *)out + pos, *length - pos);
         if (c.kind != UTF8_KIND_CHAR) abort();
         pos += c.length;
     }
@@ -88,9 +88,8 @@ static char *decode(const fm_tokenizer *t, const fm_tokens *tokens, size_t *leng
 static void check_decoder(const fm_tokenizer *t, const fm_tokens *tokens, const uint8_t *data,
                           size_t size) {
     fm_tokens bytes = {0};
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         if (fm_tokens_append(&bytes, data[i]) != FM_OK) abort();
-    }
     size_t n, m;
     char *text = decode(t, tokens, &n);
     char *same = decode(t, &bytes, &m);
@@ -103,7 +102,7 @@ static void check_decoder(const fm_tokenizer *t, const fm_tokens *tokens, const 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static fm_tokenizer *tokenizers[SPLIT_RULE_COUNT];
     if (size == 0) return 0;
-    const int rule = data[0] % SPLIT_RULE_COUNT;
+    int rule = data[0] % SPLIT_RULE_COUNT;
     if (!tokenizers[rule]) tokenizers[rule] = make_tokenizer((split_rule)rule);
     const fm_tokenizer *t = tokenizers[rule];
     const char *text = (const char *)data + 1;

@@ -14,7 +14,7 @@ static void require(bool condition) {
     if (!condition) abort();
 }
 
-/* Every tensor that is offered lies in the file, has the bytes its shape needs, and is found. */
+/** Every tensor that is offered lies in the file, has the bytes its shape needs, and is found. */
 static void check_tensor(const safetensors *s, size_t index, const uint8_t *file, size_t size) {
     const st_tensor *t = safetensors_at(s, index);
     uint64_t n_bytes = fm_dtype_size(t->dtype);

@@ -22,7 +22,7 @@ static const char file_format[] =
     "false,"
     "\"use_regex\":true}]},\"decoder\":{\"type\":\"ByteLevel\"}%.*s}";
 
-/* Writes the file; the caller frees it. */
+/** Writes the file; the caller frees it. */
 static char *make_file(const uint8_t *data, size_t size, size_t *length) {
     const char *line[4] = {"", "", "", ""};
     int n[4] = {0};
@@ -31,11 +31,11 @@ static char *make_file(const uint8_t *data, size_t size, size_t *length) {
         const char *end = memchr(rest, '\n', size);
         line[i] = rest;
         n[i] = (int)(end ? (size_t)(end - rest) : size);
-        const size_t used = (size_t)n[i] + (end != NULL);
+        size_t used = (size_t)n[i] + (end != NULL);
         rest += used;
         size -= used;
     }
-    const size_t room = sizeof(file_format) + (size_t)(n[0] + n[1] + n[2] + n[3]);
+    size_t room = sizeof file_format + (size_t)(n[0] + n[1] + n[2] + n[3]);
     char *out = malloc(room);
     if (!out) abort();
     *length = (size_t)snprintf(out, room, file_format, n[0], line[0], n[1], line[1], n[2], line[2],
@@ -65,13 +65,13 @@ static void use(const fm_tokenizer *t, const char *text, size_t length) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    const bool whole = size > 0 && data[0] == '{';
+    bool whole = size > 0 && data[0] == '{';
     size_t length = size;
     char *made = whole ? NULL : make_file(data, size, &length);
     fm_tokenizer *t = NULL;
     fm_error err = {0};
     const char *text = whole ? (const char *)data : made;
-    const fm_status status = tokenizer_parse(text, length, NULL, 0, &t, &err);
+    fm_status status = tokenizer_parse(text, length, NULL, 0, &t, &err);
     if ((status == FM_OK) != (t != NULL) || (!t && !err.text[0])) abort();
     if (t) use(t, (const char *)data, size);
     fm_tokenizer_close(t);

@@ -41,7 +41,7 @@ static inline const char *fixture_or(const char *text, const char *fallback) {
     return text ? text : fallback;
 }
 
-/* Writes the file; the caller frees it. */
+/** Writes the file; the caller frees it. */
 static inline char *fixture_write(const fixture_json *part) {
     char words[8192] = "";
     size_t n = 0;
@@ -50,13 +50,13 @@ static inline char *fixture_write(const fixture_json *part) {
         if (part->without && byte && strchr(part->without, byte)) continue;
         symbol[alphabet_symbol((uint8_t)byte, symbol)] = '\0';
         const char *escape = *symbol == '"' || *symbol == '\\' ? "\\" : "";
-        n += (size_t)snprintf(words + n, sizeof(words) - n, "%s\"%s%s\":%d", n ? "," : "", escape,
+        n += (size_t)snprintf(words + n, sizeof words - n, "%s\"%s%s\":%d", n ? "," : "", escape,
                               symbol, byte);
     }
-    const size_t size = 65536;
+    size_t size = 65536;
     char *out = malloc(size);
     assert_non_null(out);
-    const int length = snprintf(
+    int length = snprintf(
         out, size,
         "{\"model\":{\"type\":\"BPE\",\"vocab\":{%s%s},\"merges\":[%s]%s},\"added_tokens\":[%s],"
         "\"pre_tokenizer\":%s,\"decoder\":%s%s}",
@@ -71,13 +71,13 @@ static inline char *fixture_write(const fixture_json *part) {
 static inline fm_status fixture_parse(const fixture_json *part, const char *config,
                                       fm_tokenizer **out, fm_error *err) {
     char *text = fixture_write(part);
-    const fm_status status =
+    fm_status status =
         tokenizer_parse(text, strlen(text), config, config ? strlen(config) : 0, out, err);
     free(text);
     return status;
 }
 
-/* A tokenizer that has to be right. */
+/** A tokenizer that has to be right. */
 static inline fm_tokenizer *fixture_make(const fixture_json *part, const char *config) {
     fm_tokenizer *t = NULL;
     fm_error err = {0};
@@ -85,7 +85,7 @@ static inline fm_tokenizer *fixture_make(const fixture_json *part, const char *c
     return t;
 }
 
-/* The tokenizer of a directory that has to be right. */
+/** The tokenizer of a directory that has to be right. */
 static inline fm_tokenizer *fixture_open(const char *dir) {
     fm_tokenizer *t = NULL;
     fm_error err = {0};
@@ -104,10 +104,10 @@ static inline fm_tokens fixture_encode(const fm_tokenizer *t, const char *text, 
 
 static inline void fixture_expect_ids(const fm_tokens *tokens, const int32_t *ids, size_t n) {
     assert_int_equal(tokens->count, n);
-    if (n > 0) assert_memory_equal(tokens->ids, ids, n * sizeof(*ids));
+    if (n > 0) assert_memory_equal(tokens->ids, ids, n * sizeof *ids);
 }
 
-/* The next number of a random stream. */
+/** The next number of a random stream. */
 static inline uint32_t fixture_random(uint64_t *state) {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return (uint32_t)(*state >> 33);

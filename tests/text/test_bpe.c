@@ -1,9 +1,7 @@
 /* test_bpe.c - byte pair encoding against the plainest way of doing it. */
 #include "text/fixture.h"
 
-#define N(array) (sizeof(array) / sizeof((array)[0]))
-
-/* A table whose bytes have their own values as ids. */
+/** A table whose bytes have their own values as ids. */
 static bpe make_table(arena *memory, const bpe_merge *merges, size_t n) {
     bpe b;
     assert_int_equal(bpe_new(&b, memory, n, NULL), FM_OK);
@@ -24,7 +22,8 @@ static void expect_merged(const bpe *b, const char *piece, bool plain, const int
 }
 
 #define EXPECT(b, piece, ...)                                                                      \
-    expect_merged(b, piece, false, (const int32_t[]){__VA_ARGS__}, N(((int32_t[]){__VA_ARGS__})))
+    expect_merged(b, piece, false, (const int32_t[]){__VA_ARGS__},                                 \
+                  sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t))
 
 /* 300 = aa, 301 = ab, 302 = bc, 303 = abc, 304 = aab */
 static const bpe_merge merges[] = {
@@ -35,7 +34,7 @@ static const bpe_merge merges[] = {
 static void bpe_lower_rank_comes_first(void **state) {
     (void)state;
     arena *memory = arena_new();
-    const bpe b = make_table(memory, merges, N(merges));
+    bpe b = make_table(memory, merges, sizeof merges / sizeof merges[0]);
     EXPECT(&b, "abc", 303);
     EXPECT(&b, "abx", 301, 'x');
     EXPECT(&b, "aab", 304);
@@ -48,7 +47,7 @@ static void bpe_lower_rank_comes_first(void **state) {
 static void bpe_tie_takes_leftmost(void **state) {
     (void)state;
     arena *memory = arena_new();
-    const bpe b = make_table(memory, merges, N(merges));
+    bpe b = make_table(memory, merges, sizeof merges / sizeof merges[0]);
     EXPECT(&b, "aaa", 300, 'a');
     EXPECT(&b, "aaaaa", 300, 300, 'a');
     EXPECT(&b, "aaab", 300, 301);
@@ -58,7 +57,7 @@ static void bpe_tie_takes_leftmost(void **state) {
 static void bpe_plain_makes_no_added_token(void **state) {
     (void)state;
     arena *memory = arena_new();
-    const bpe b = make_table(memory, merges, N(merges));
+    bpe b = make_table(memory, merges, sizeof merges / sizeof merges[0]);
     const int32_t ids[] = {300, 'b'};
     expect_merged(&b, "aab", true, ids, 2);
     arena_free(memory);
@@ -68,7 +67,7 @@ static void bpe_second_merge_of_a_pair_replaces_the_first(void **state) {
     (void)state;
     arena *memory = arena_new();
     const bpe_merge twice[] = {{'a', 'b', 0, 300, 0}, {'b', 'c', 1, 301, 0}, {'a', 'b', 2, 302, 0}};
-    const bpe b = make_table(memory, twice, 3);
+    bpe b = make_table(memory, twice, 3);
     EXPECT(&b, "abc", 'a', 301);
     EXPECT(&b, "ab", 302);
     arena_free(memory);
@@ -77,7 +76,7 @@ static void bpe_second_merge_of_a_pair_replaces_the_first(void **state) {
 static void bpe_byte_without_token_is_an_error(void **state) {
     (void)state;
     arena *memory = arena_new();
-    bpe b = make_table(memory, merges, N(merges));
+    bpe b = make_table(memory, merges, sizeof merges / sizeof merges[0]);
     bpe_scratch scratch = {0};
     fm_tokens out = {0};
     fm_error err = {0};
@@ -92,7 +91,7 @@ static void bpe_byte_without_token_is_an_error(void **state) {
 static void bpe_piece_above_the_limit_is_refused(void **state) {
     (void)state;
     arena *memory = arena_new();
-    const bpe b = make_table(memory, merges, N(merges));
+    bpe b = make_table(memory, merges, sizeof merges / sizeof merges[0]);
     bpe_scratch scratch = {0};
     fm_tokens out = {0};
     fm_error err = {0};
@@ -108,7 +107,7 @@ static void bpe_piece_above_the_limit_is_refused(void **state) {
 
 /* ---- Against the definition ------------------------------------------------------------------ */
 
-/* The definition: search all pairs for the lowest rank, merge, start again. */
+/** The definition: search all pairs for the lowest rank, merge, start again. */
 static size_t merge_by_definition(const bpe_merge *table, size_t n_merges, uint32_t *ids,
                                   size_t n) {
     for (;;) {
@@ -116,7 +115,7 @@ static size_t merge_by_definition(const bpe_merge *table, size_t n_merges, uint3
         size_t at = 0;
         for (size_t i = 0; i + 1 < n; i++) {
             for (size_t k = 0; k < n_merges; k++) {
-                const bool fits = table[k].left == ids[i] && table[k].right == ids[i + 1];
+                bool fits = table[k].left == ids[i] && table[k].right == ids[i + 1];
                 if (fits && (!best || table[k].rank < best->rank)) {
                     best = &table[k];
                     at = i;
@@ -126,20 +125,20 @@ static size_t merge_by_definition(const bpe_merge *table, size_t n_merges, uint3
         if (!best) return n;
         ids[at] = best->result;
         n--;
-        memmove(&ids[at + 1], &ids[at + 2], (n - at - 1) * sizeof(*ids));
+        memmove(&ids[at + 1], &ids[at + 2], (n - at - 1) * sizeof *ids);
     }
 }
 
-/* A random set of merges over two or three letters, every result a new token: ids 256, 257, … Ranks
- * are in random order, so a merge may be ranked before those that make its sides. */
+/** A random set of merges over two or three letters, every result a new token: ids 256, 257, …
+ * Ranks are in random order, so a merge may be ranked before those that make its sides. */
 static size_t random_merges(uint64_t *random, bpe_merge *out, size_t max) {
     size_t n = 0;
-    const uint32_t n_letters = 2 + fixture_random(random) % 2;
+    uint32_t n_letters = 2 + fixture_random(random) % 2;
     for (size_t tries = 0; tries < 4 * max && n < max; tries++) {
-        const uint32_t n_ids = n_letters + (uint32_t)n;
+        uint32_t n_ids = n_letters + (uint32_t)n;
         uint32_t side[2];
         for (int i = 0; i < 2; i++) {
-            const uint32_t r = fixture_random(random) % n_ids;
+            uint32_t r = fixture_random(random) % n_ids;
             side[i] = r < n_letters ? 'a' + r : 256 + r - n_letters;
         }
         bool seen = false;
@@ -149,15 +148,15 @@ static size_t random_merges(uint64_t *random, bpe_merge *out, size_t max) {
         n++;
     }
     for (size_t i = n; i > 1; i--) {
-        const size_t k = fixture_random(random) % i;
-        const uint32_t rank = out[k].rank;
+        size_t k = fixture_random(random) % i;
+        uint32_t rank = out[k].rank;
         out[k].rank = out[i - 1].rank;
         out[i - 1].rank = rank;
     }
     return n;
 }
 
-/* Lengths up to 200 use the search through all pairs and the heap. */
+/** Lengths up to 200 use the search through all pairs and the heap. */
 static void bpe_agrees_with_the_definition(void **state) {
     (void)state;
     uint64_t random = 11;
@@ -165,16 +164,16 @@ static void bpe_agrees_with_the_definition(void **state) {
     for (int round = 0; round < 2000; round++) {
         arena *memory = arena_new();
         bpe_merge table[24];
-        const size_t n_merges = random_merges(&random, table, 1 + fixture_random(&random) % 24);
-        const bpe b = make_table(memory, table, n_merges);
+        size_t n_merges = random_merges(&random, table, 1 + fixture_random(&random) % 24);
+        bpe b = make_table(memory, table, n_merges);
         uint8_t piece[200];
         uint32_t ids[200];
-        const size_t length = 1 + fixture_random(&random) % (round % 4 ? 48 : sizeof(piece));
+        size_t length = 1 + fixture_random(&random) % (round % 4 ? 48 : sizeof piece);
         for (size_t i = 0; i < length; i++) {
             piece[i] = (uint8_t)('a' + fixture_random(&random) % (1 + (uint32_t)round % 3));
             ids[i] = piece[i];
         }
-        const size_t n = merge_by_definition(table, n_merges, ids, length);
+        size_t n = merge_by_definition(table, n_merges, ids, length);
         fm_tokens out = {0};
         assert_int_equal(bpe_encode(&b, piece, length, false, &scratch, &out, NULL), FM_OK);
         fixture_expect_ids(&out, (const int32_t *)ids, n);
@@ -184,17 +183,17 @@ static void bpe_agrees_with_the_definition(void **state) {
     bpe_scratch_free(&scratch);
 }
 
-/* Two million of one letter: doubling merges leave the binary digits of the length. */
+/** Two million of one letter: doubling merges leave the binary digits of the length. */
 static void bpe_long_run_is_merged_whole(void **state) {
     (void)state;
     arena *memory = arena_new();
     bpe_merge doubling[16];
-    for (uint32_t i = 0; i < N(doubling); i++) {
-        const uint32_t side = i == 0 ? 'a' : 255 + i;
+    for (uint32_t i = 0; i < sizeof doubling / sizeof doubling[0]; i++) {
+        uint32_t side = i == 0 ? 'a' : 255 + i;
         doubling[i] = (bpe_merge){side, side, i, (256 + i) & INT32_MAX, 0};
     }
-    const bpe b = make_table(memory, doubling, N(doubling));
-    const size_t length = ((size_t)32 << 16) + 5;
+    bpe b = make_table(memory, doubling, sizeof doubling / sizeof doubling[0]);
+    size_t length = ((size_t)32 << 16) + 5;
     uint8_t *piece = malloc(length);
     assert_non_null(piece);
     memset(piece, 'a', length);

@@ -1,12 +1,10 @@
 /* test_decode.c - ids back into text, piece by piece. */
+#include "base/utf8.h"
 #include "text/fixture.h"
-#include "text/utf8.h"
-
-#define N(array) (sizeof(array) / sizeof((array)[0]))
 
 #define FFFD "\xEF\xBF\xBD"
 
-/* The tokens of all bytes (id = byte) and a few long ones. */
+/** The tokens of all bytes (id = byte) and a few long ones. */
 static fm_tokenizer *make_tokenizer(void) {
     return fixture_make(
         &(fixture_json){
@@ -17,25 +15,25 @@ static fm_tokenizer *make_tokenizer(void) {
         NULL);
 }
 
-/* A text that grows. */
+/** A text that grows. */
 typedef struct text {
     char bytes[4096];
     size_t length;
 } text;
 
-/* What one push or the end appends is always whole UTF-8. */
+/** What one push or the end appends is always whole UTF-8. */
 static void check_whole(const char *bytes, size_t length) {
     for (size_t pos = 0; pos < length;) {
-        const utf8_char c = utf8_decode((const uint8_t *)bytes + pos, length - pos);
+        utf8_char c = utf8_decode((const uint8_t *)bytes + pos, length - pos);
         assert_int_equal(c.kind, UTF8_KIND_CHAR);
         pos += c.length;
     }
 }
 
 static void push(fm_decoder *d, const fm_tokenizer *t, int32_t id, text *out) {
-    const size_t room = fm_decoder_bound(t);
+    size_t room = fm_decoder_bound(t);
     size_t n = room + 1;
-    assert_true(out->length + room <= sizeof(out->bytes));
+    assert_true(out->length + room <= sizeof out->bytes);
     assert_int_equal(fm_decoder_push(d, t, id, out->bytes + out->length, room, &n), FM_OK);
     assert_true(n <= room);
     check_whole(out->bytes + out->length, n);
@@ -43,7 +41,7 @@ static void push(fm_decoder *d, const fm_tokenizer *t, int32_t id, text *out) {
 }
 
 static void end(fm_decoder *d, text *out) {
-    const size_t n = fm_decoder_end(d, out->bytes + out->length);
+    size_t n = fm_decoder_end(d, out->bytes + out->length);
     check_whole(out->bytes + out->length, n);
     out->length += n;
     assert_int_equal(d->n_pending, 0);
@@ -54,7 +52,7 @@ static void expect_text(const text *out, const char *expected) {
     assert_memory_equal(out->bytes, expected, out->length);
 }
 
-/* Expected as Python's bytes.decode("utf-8", "replace") gives it. */
+/** Expected as Python's bytes.decode("utf-8", "replace") gives it. */
 static void decode_replaces_each_maximal_invalid_part(void **state) {
     (void)state;
     static const struct {
@@ -83,7 +81,7 @@ static void decode_replaces_each_maximal_invalid_part(void **state) {
          FFFD FFFD FFFD "a"},
     };
     fm_tokenizer *t = make_tokenizer();
-    for (size_t i = 0; i < N(cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fm_decoder d = {0};
         text out = {.length = 0};
         for (const char *b = cases[i].bytes; *b; b++) push(&d, t, (uint8_t)*b, &out);
@@ -138,7 +136,7 @@ static void decode_unknown_ids_give_no_text(void **state) {
     text out = {.length = 0};
     static const int32_t ids[] = {-1, 260, 1 << 20, INT32_MIN, INT32_MAX};
     push(&d, t, 0xC3, &out);
-    for (size_t i = 0; i < N(ids); i++) push(&d, t, ids[i], &out);
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) push(&d, t, ids[i], &out);
     push(&d, t, 0xA9, &out);
     expect_text(&out, "é");
     fm_tokenizer_close(t);
@@ -150,7 +148,7 @@ static void decode_needs_room_for_the_bound(void **state) {
     fm_decoder d = {0};
     char out[64];
     size_t n = 7;
-    assert_true(fm_decoder_bound(t) <= sizeof(out));
+    assert_true(fm_decoder_bound(t) <= sizeof out);
     assert_int_equal(fm_decoder_push(&d, t, 'a', out, fm_decoder_bound(t) - 1, &n), FM_ERR_ARG);
     assert_int_equal(n, 0);
     assert_int_equal(fm_decoder_push(&d, t, 'a', out, fm_decoder_bound(t), &n), FM_OK);
@@ -158,16 +156,16 @@ static void decode_needs_room_for_the_bound(void **state) {
     fm_tokenizer_close(t);
 }
 
-/* Two bytes that wait and a longest token without one valid byte: each of them is replaced. */
+/** Two bytes that wait and a longest token without one valid byte: each of them is replaced. */
 static void decode_bound_is_reached_and_not_exceeded(void **state) {
     (void)state;
     fm_tokenizer *t = fixture_make(&(fixture_json){.vocab = ",\"ÿÿÿÿÿÿÿÿ\":256"}, NULL);
     fm_decoder d = {0};
     char out[64];
     size_t n = 0;
-    assert_int_equal(fm_decoder_push(&d, t, 0xE4, out, sizeof(out), &n), FM_OK);
-    assert_int_equal(fm_decoder_push(&d, t, 0xB8, out, sizeof(out), &n), FM_OK);
-    assert_int_equal(fm_decoder_push(&d, t, 256, out, sizeof(out), &n), FM_OK);
+    assert_int_equal(fm_decoder_push(&d, t, 0xE4, out, sizeof out, &n), FM_OK);
+    assert_int_equal(fm_decoder_push(&d, t, 0xB8, out, sizeof out, &n), FM_OK);
+    assert_int_equal(fm_decoder_push(&d, t, 256, out, sizeof out, &n), FM_OK);
     assert_int_equal(n, 9 * 3);
     assert_int_equal(n, fm_decoder_bound(t));
     fm_tokenizer_close(t);
@@ -175,25 +173,25 @@ static void decode_bound_is_reached_and_not_exceeded(void **state) {
 
 /* ---- Random cuts ----------------------------------------------------------------------------- */
 
-/* The whole text with each maximal invalid part replaced. */
+/** The whole text with each maximal invalid part replaced. */
 static void replace_invalid(const char *bytes, size_t length, text *out) {
     for (size_t pos = 0; pos < length;) {
-        const utf8_char c = utf8_decode((const uint8_t *)bytes + pos, length - pos);
-        const bool valid = c.kind == UTF8_KIND_CHAR;
+        utf8_char c = utf8_decode((const uint8_t *)bytes + pos, length - pos);
+        bool valid = c.kind == UTF8_KIND_CHAR;
         memcpy(out->bytes + out->length, valid ? bytes + pos : FFFD, valid ? c.length : 3);
         out->length += valid ? c.length : 3;
         pos += c.length;
     }
 }
 
-/* A random text of whole, cut and broken characters. */
+/** A random text of whole, cut and broken characters. */
 static size_t random_bytes(uint64_t *random, char *out, size_t max) {
     static const char *const parts[] = {
         "a",    " the", "é",  "中文",         "💡",  "\xF0\x9F", "\xE4\xB8",
         "\x80", "\xFF", "\n", "\xED\xA0\x80", "12", "ű"};
     size_t length = 0;
     for (uint32_t n = fixture_random(random) % 12; n > 0; n--) {
-        const char *part = parts[fixture_random(random) % N(parts)];
+        const char *part = parts[fixture_random(random) % (sizeof parts / sizeof parts[0])];
         if (length + strlen(part) > max) break;
         memcpy(out + length, part, strlen(part));
         length += strlen(part);
@@ -201,18 +199,18 @@ static size_t random_bytes(uint64_t *random, char *out, size_t max) {
     return length;
 }
 
-/* Encoding a text in two halves gives other tokens than encoding it whole, but the same text. */
+/** Encoding a text in two halves gives other tokens than encoding it whole, but the same text. */
 static void decode_gives_the_text_back_however_it_is_cut(void **state) {
     (void)state;
     static const char *const dirs[] = {TEST_DATA "/tokenizer/deepseek_v3",
                                        TEST_DATA "/tokenizer/smollm"};
     uint64_t random = 3;
-    for (size_t i = 0; i < N(dirs); i++) {
+    for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
         fm_tokenizer *t = fixture_open(dirs[i]);
         for (int round = 0; round < 5000; round++) {
             char bytes[128];
-            const size_t length = random_bytes(&random, bytes, sizeof(bytes));
-            const size_t cut = fixture_random(&random) % (length + 1);
+            size_t length = random_bytes(&random, bytes, sizeof bytes);
+            size_t cut = fixture_random(&random) % (length + 1);
             text expected = {.length = 0};
             text out = {.length = 0};
             fm_decoder d = {0};

@@ -2,12 +2,10 @@
 #include "text/fixture.h"
 #include "text/split.h"
 
-#define N(array) (sizeof(array) / sizeof((array)[0]))
-
 #define V3 SPLIT_RULE_DEEPSEEK_V3
 #define SM SPLIT_RULE_SMOLLM
 
-/* The pieces as one text, '|' between them; none of the texts contains one. */
+/** The pieces as one text, '|' between them; none of the texts contains one. */
 static void expect_pieces(split_rule rule, const char *text, const char *expected) {
     char joined[512] = "";
     size_t n = 0;
@@ -127,9 +125,8 @@ static const struct {
 
 static void split_pieces_are_those_of_the_reference(void **state) {
     (void)state;
-    for (size_t i = 0; i < N(reference_cases); i++) {
+    for (size_t i = 0; i < sizeof reference_cases / sizeof reference_cases[0]; i++)
         expect_pieces(reference_cases[i].rule, reference_cases[i].text, reference_cases[i].pieces);
-    }
 }
 
 static size_t count_pieces(split_rule rule, const char *text, size_t length) {
@@ -139,10 +136,10 @@ static size_t count_pieces(split_rule rule, const char *text, size_t length) {
     return n;
 }
 
-/* Each of these would take a quadratic matcher hours. */
+/** Each of these would take a quadratic matcher hours. */
 static void split_long_runs_give_few_pieces(void **state) {
     (void)state;
-    const size_t n = 1 << 20;
+    size_t n = 1 << 20;
     static const struct {
         split_rule rule;
         char first, second;
@@ -154,7 +151,7 @@ static void split_long_runs_give_few_pieces(void **state) {
     };
     char *text = malloc(n);
     assert_non_null(text);
-    for (size_t i = 0; i < N(cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (size_t k = 0; k < n; k += 2) {
             text[k] = cases[i].first;
             text[k + 1] = cases[i].second;
@@ -169,11 +166,11 @@ static void split_pieces_cover_random_bytes(void **state) {
     uint64_t random = 7;
     uint8_t text[64];
     for (int round = 0; round < 20000; round++) {
-        const size_t length = fixture_random(&random) % sizeof(text);
+        size_t length = fixture_random(&random) % sizeof text;
         for (size_t i = 0; i < length; i++) {
             static const char often[] = " \n\ra1!'\xC3\xA9\xE4\xB8\xAD\xE3\x82\xA2\xCC\x81";
-            const uint32_t r = fixture_random(&random);
-            text[i] = r & 1 ? (uint8_t)often[(r >> 1) % (sizeof(often) - 1)] : (uint8_t)(r >> 1);
+            uint32_t r = fixture_random(&random);
+            text[i] = r & 1 ? (uint8_t)often[(r >> 1) % (sizeof often - 1)] : (uint8_t)(r >> 1);
         }
         size_t covered = 0;
         split s = split_begin(round & 1 ? V3 : SM, text, length);
@@ -185,7 +182,7 @@ static void split_pieces_cover_random_bytes(void **state) {
     }
 }
 
-/* An invalid part is a character of no class: it stays in one piece, and it may stand in front of
+/** An invalid part is a character of no class: it stays in one piece, and it may stand in front of
  * letters as any such character may. */
 static void split_invalid_bytes_are_of_no_class(void **state) {
     (void)state;
@@ -214,7 +211,7 @@ static fm_status recognise(const char *text, split_rule *out, fm_error *err) {
     json_doc *doc = NULL;
     const json_limits limits = {1 << 16, 32};
     assert_int_equal(json_parse("test", text, strlen(text), limits, &doc, err), FM_OK);
-    const fm_status status = split_recognise(json_root(doc), out, err);
+    fm_status status = split_recognise(json_root(doc), out, err);
     json_free(doc);
     return status;
 }
@@ -244,14 +241,12 @@ static void split_known_rules_are_recognised(void **state) {
              LONG("\\\\r\\\\n"), "") "," BYTES),
          V3},
     };
-    for (size_t i = 0; i < N(cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         split_rule rule = SPLIT_RULE_COUNT;
         fm_error err = {0};
         assert_int_equal(recognise(cases[i].text, &rule, &err), FM_OK);
         assert_int_equal(rule, cases[i].rule);
     }
-    assert_string_equal(split_rule_name(V3), "deepseek-v3");
-    assert_string_equal(split_rule_name(SM), "smollm");
 }
 
 static void split_unknown_rule_is_refused_by_its_text(void **state) {
@@ -271,7 +266,7 @@ static void split_unknown_rule_is_refused_by_its_text(void **state) {
         {"{\"type\":\"Split\"}", "Split(the string ?, ?)"},
         {SEQUENCE(SEQUENCE(SEQUENCE(SEQUENCE(SEQUENCE("7"))))), ": Sequence"},
     };
-    for (size_t i = 0; i < N(cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         split_rule rule = SPLIT_RULE_COUNT;
         fm_error err = {0};
         assert_int_equal(recognise(cases[i].text, &rule, &err), FM_ERR_UNSUPPORTED);

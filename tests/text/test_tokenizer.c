@@ -3,8 +3,6 @@
 #include "support/cache.h"
 #include "text/fixture.h"
 
-#define N(array) (sizeof(array) / sizeof((array)[0]))
-
 /* ---- Vectors ----------------------------------------------------------------------------------
  * A line is the text in hex, a tab, its ids, and, where they differ, a tab and its ids as plain
  * text. In place of ids, "-" says that only the round trip is known, "!" that the text is refused.
@@ -42,7 +40,7 @@ static void expect_round_trip(const fm_tokenizer *t, const fm_tokens *tokens, co
     assert_int_equal(done, length);
 }
 
-/* False when the ids are others than expected. Added tokens that strip the white space beside them
+/** False when the ids are others than expected. Added tokens that strip the white space beside them
  * do not give it back, so the round trip is that of the plain ids. */
 static bool vector_holds(const fm_tokenizer *t, const char *text, size_t length, char *ids) {
     char *plain_ids = strchr(ids, '\t');
@@ -66,8 +64,8 @@ static bool vector_holds(const fm_tokenizer *t, const char *text, size_t length,
 static bool is_refused(const fm_tokenizer *t, const char *text, size_t length) {
     fm_tokens tokens = {0};
     fm_error err = {0};
-    const fm_status status = fm_tokenizer_encode(t, text, length, FM_ENCODE_PLAIN, &tokens, &err);
-    const bool empty = tokens.count == 0;
+    fm_status status = fm_tokenizer_encode(t, text, length, FM_ENCODE_PLAIN, &tokens, &err);
+    bool empty = tokens.count == 0;
     fm_tokens_free(&tokens);
     return status == FM_ERR_UNSUPPORTED && empty && strstr(err.text, "has no token");
 }
@@ -76,7 +74,7 @@ static void check_vectors(const char *dir, size_t at_least) {
     char path[1024];
     fm_error err = {0};
     fm_tokenizer *t = fixture_open(dir);
-    assert_int_equal(os_path_join(dir, "vectors.tsv", path, sizeof(path), NULL), FM_OK);
+    assert_int_equal(os_path_join(dir, "vectors.tsv", path, sizeof path, NULL), FM_OK);
     char *file = NULL;
     size_t size = 0;
     if (os_file_read(path, 64 << 20, &file, &size, &err) != FM_OK) fail_msg("%s", err.text);
@@ -86,10 +84,10 @@ static void check_vectors(const char *dir, size_t at_least) {
     for (char *line = file; *line; n_lines++) {
         char *end = strchr(line, '\n');
         char *ids = strchr(line, '\t');
-        assert_true(end && ids && ids < end && (size_t)(ids - line) < 2 * sizeof(text));
+        assert_true(end && ids && ids < end && (size_t)(ids - line) < 2 * sizeof text);
         *end = '\0';
-        const size_t length = parse_hex(line, (size_t)(ids - line), text);
-        const bool holds =
+        size_t length = parse_hex(line, (size_t)(ids - line), text);
+        bool holds =
             ids[1] == '!' ? is_refused(t, text, length) : vector_holds(t, text, length, ids + 1);
         if (!holds && n_wrong++ < 5) print_error("%s: %.200s\n", dir, line);
         line = end + 1;
@@ -110,7 +108,7 @@ static void tokenizer_small_smollm_gives_the_references_ids(void **state) {
     check_vectors(TEST_DATA "/tokenizer/smollm", 5000);
 }
 
-/* Published vocabularies are not part of the repository; ./dev oracle puts them into the cache. */
+/** Published vocabularies are not part of the repository; ./dev oracle puts them into the cache. */
 static void check_published(const char *name) {
     char place[64], dir[1024];
     snprintf(place, sizeof place, "oracle/tokenizer/%s", name);
@@ -136,7 +134,7 @@ static void tokenizer_answers_questions_about_tokens(void **state) {
     fm_tokenizer *t = fixture_open(TEST_DATA "/tokenizer/deepseek_v3");
     size_t n = 0;
     assert_int_equal(fm_tokenizer_vocab_size(t), 2012);
-    const int32_t bos = fm_tokenizer_find(t, "<｜begin▁of▁sentence｜>");
+    int32_t bos = fm_tokenizer_find(t, "<｜begin▁of▁sentence｜>");
     assert_int_equal(bos, 2000);
     assert_int_equal(fm_tokenizer_bos(t), bos);
     assert_int_equal(fm_tokenizer_eos(t), fm_tokenizer_find(t, "<｜end▁of▁sentence｜>"));
@@ -155,7 +153,7 @@ static void tokenizer_ids_outside_the_vocabulary_stand_for_nothing(void **state)
     fm_tokenizer *t = fixture_make(&(fixture_json){.vocab = ",\"ab\":300"}, NULL);
     static const int32_t ids[] = {-1, 256, 299, 301, 1 << 20, INT32_MIN, INT32_MAX};
     assert_int_equal(fm_tokenizer_vocab_size(t), 301);
-    for (size_t i = 0; i < N(ids); i++) {
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         size_t n = 1;
         assert_null(fm_tokenizer_bytes(t, ids[i], &n));
         assert_int_equal(n, 0);
@@ -208,9 +206,10 @@ static void expect_encoded(const fm_tokenizer *t, const char *text, fm_encode_mo
 }
 
 #define EXPECT(t, text, mode, ...)                                                                 \
-    expect_encoded(t, text, mode, (const int32_t[]){__VA_ARGS__}, N(((int32_t[]){__VA_ARGS__})))
+    expect_encoded(t, text, mode, (const int32_t[]){__VA_ARGS__},                                  \
+                   sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t))
 
-/* The expected ids of this and the next case are the reference library's. */
+/** The expected ids of this and the next case are the reference library's. */
 static void tokenizer_longest_added_token_wins(void **state) {
     (void)state;
     fm_tokenizer *t = fixture_make(
@@ -252,10 +251,10 @@ static void tokenizer_strip_flags_take_white_space(void **state) {
     fm_tokenizer_close(t);
 }
 
-/* "<x>" is an ordinary token, too, which merges lead to. */
+/** "<x>" is an ordinary token, too, which merges lead to. */
 static void tokenizer_plain_text_makes_no_added_token(void **state) {
     (void)state;
-    const fixture_json part = {
+    fixture_json part = {
         .vocab = ",\"<x\":256,\"<x>\":257,\"<x>y\":258",
         .merges = "\"< x\",\"<x >\",\"<x> y\"",
         .added = "{\"id\":257,\"content\":\"<x>\",\"special\":true}",

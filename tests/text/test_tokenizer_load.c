@@ -4,13 +4,11 @@
 
 #include <unistd.h>
 
-#define N(array) (sizeof(array) / sizeof((array)[0]))
-
 /* ---- Files ----------------------------------------------------------------------------------- */
 
 static void tokenizer_load_settings_without_effect_are_accepted(void **state) {
     (void)state;
-    const fixture_json part = {
+    fixture_json part = {
         .merges = "[\"a\",\"b\"]",
         .vocab = ",\"ab\":256",
         .model = ",\"dropout\":0.0,\"unk_token\":\"a\",\"continuing_subword_prefix\":\"\","
@@ -18,7 +16,7 @@ static void tokenizer_load_settings_without_effect_are_accepted(void **state) {
         .root = ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[]},\"truncation\":null",
     };
     fm_tokenizer *t = fixture_make(&part, NULL);
-    const int32_t expected = 256;
+    int32_t expected = 256;
     fm_tokens tokens = fixture_encode(t, "ab", 2, FM_ENCODE_ADDED);
     fixture_expect_ids(&tokens, &expected, 1);
     fm_tokens_free(&tokens);
@@ -78,15 +76,14 @@ static void tokenizer_load_bad_files_are_refused_by_name(void **state) {
          FM_ERR_UNSUPPORTED,
          "normalizer"},
     };
-    for (size_t i = 0; i < N(cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fm_tokenizer *t = NULL;
         fm_error err = {0};
-        const fm_status status = fixture_parse(&cases[i].part, NULL, &t, &err);
+        fm_status status = fixture_parse(&cases[i].part, NULL, &t, &err);
         assert_null(t);
         assert_int_equal(err.status, status);
-        if (status != cases[i].status || !strstr(err.text, cases[i].text)) {
+        if (status != cases[i].status || !strstr(err.text, cases[i].text))
             fail_msg("case %zu: %d %s", i, status, err.text);
-        }
     }
 }
 
@@ -108,10 +105,10 @@ static void tokenizer_load_other_models_are_refused(void **state) {
          "\"pre_tokenizer\":" FIXTURE_SMOLLM "}",
          "model.merges"},
     };
-    for (size_t i = 0; i < N(cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fm_tokenizer *t = NULL;
         fm_error err = {0};
-        const size_t length = strlen(cases[i].text);
+        size_t length = strlen(cases[i].text);
         assert_int_not_equal(tokenizer_parse(cases[i].text, length, NULL, 0, &t, &err), FM_OK);
         if (!strstr(err.text, cases[i].part)) fail_msg("case %zu: %s", i, err.text);
     }
@@ -120,14 +117,14 @@ static void tokenizer_load_other_models_are_refused(void **state) {
 static void tokenizer_load_long_added_token_is_refused(void **state) {
     (void)state;
     char name[ADDED_MAX_LENGTH + 2];
-    char added[sizeof(name) + 64];
+    char added[sizeof name + 64];
     for (size_t length = ADDED_MAX_LENGTH; length <= ADDED_MAX_LENGTH + 1; length++) {
         memset(name, 'x', length);
         name[length] = '\0';
-        snprintf(added, sizeof(added), "{\"id\":300,\"content\":\"%s\"}", name);
+        snprintf(added, sizeof added, "{\"id\":300,\"content\":\"%s\"}", name);
         fm_tokenizer *t = NULL;
         fm_error err = {0};
-        const fm_status status = fixture_parse(&(fixture_json){.added = added}, NULL, &t, &err);
+        fm_status status = fixture_parse(&(fixture_json){.added = added}, NULL, &t, &err);
         assert_int_equal(status, length > ADDED_MAX_LENGTH ? FM_ERR_LIMIT : FM_OK);
         fm_tokenizer_close(t);
     }
@@ -161,11 +158,11 @@ static void tokenizer_load_bos_follows_config_and_post_processor(void **state) {
          "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"}," TEMPLATE(LEADING) "]}",
          300, -1, true},
     };
-    for (size_t i = 0; i < N(cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char root[512];
-        snprintf(root, sizeof(root), ",\"post_processor\":%s", cases[i].post_processor);
-        const fixture_json part = {.root = root,
-                                   .added = ADDED("300", "<s>", "") "," ADDED("301", "</s>", "")};
+        snprintf(root, sizeof root, ",\"post_processor\":%s", cases[i].post_processor);
+        fixture_json part = {.root = root,
+                             .added = ADDED("300", "<s>", "") "," ADDED("301", "</s>", "")};
         fm_tokenizer *t = fixture_make(&part, cases[i].config);
         assert_int_equal(fm_tokenizer_bos(t), cases[i].bos);
         assert_int_equal(fm_tokenizer_eos(t), cases[i].eos);
@@ -184,10 +181,10 @@ static void tokenizer_load_bad_config_is_refused(void **state) {
         {"{\"add_bos_token\":true}", "bos_token names none"},
         {"{", "tokenizer_config.json"},
     };
-    for (size_t i = 0; i < N(cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fm_tokenizer *t = NULL;
         fm_error err = {0};
-        const fm_status status = fixture_parse(&(fixture_json){0}, cases[i].config, &t, &err);
+        fm_status status = fixture_parse(&(fixture_json){0}, cases[i].config, &t, &err);
         assert_int_equal(status, FM_ERR_FORMAT);
         if (!strstr(err.text, cases[i].part)) fail_msg("case %zu: %s", i, err.text);
     }
@@ -202,7 +199,7 @@ static void tokenizer_load_open_needs_tokenizer_json_alone(void **state) {
     assert_non_null(mkdtemp(dir));
     assert_int_equal(fm_tokenizer_open(dir, &t, &err), FM_ERR_NOT_FOUND);
     assert_non_null(strstr(err.text, "tokenizer.json"));
-    snprintf(path, sizeof(path), "%s/tokenizer.json", dir);
+    snprintf(path, sizeof path, "%s/tokenizer.json", dir);
     char *text = fixture_write(&(fixture_json){0});
     FILE *file = fopen(path, "wb");
     assert_non_null(file);

@@ -121,7 +121,7 @@ static void npy_close_replaces_an_older_file(void **state) {
     char path[TEMP_PATH_SIZE];
     npy *n;
     size_t size;
-    const float value = 1;
+    float value = 1;
     temp_dir_write_text(dir, "a.npy", "older");
     temp_dir_path(dir, "a.npy", path);
     assert_int_equal(npy_create(path, 1, 1, &n, NULL), FM_OK);
@@ -147,7 +147,7 @@ static void npy_create_refuses_senseless_shapes(void **state) {
     assert_int_equal(temp_dir_count(dir), 0);
 }
 
-static void npy_create_says_why_it_can_not(void **state) {
+static void npy_create_says_why_it_cannot(void **state) {
     const temp_dir *dir = *state;
     char path[TEMP_PATH_SIZE], part[TEMP_PATH_SIZE];
     npy *n;
@@ -172,11 +172,11 @@ static void npy_close_says_when_the_name_is_taken_by_a_directory(void **state) {
     temp_dir_path(dir, "a.npy", path);
     assert_int_equal(npy_create(path, 0, 1, &n, NULL), FM_OK);
     assert_int_equal(npy_close(n, &err), FM_ERR_IO);
-    assert_non_null(strstr(err.text, "can not be written"));
+    assert_non_null(strstr(err.text, "cannot be written"));
     assert_int_equal(temp_dir_count(dir), 1);
 }
 
-/* A limit on file sizes stands for the full disk. */
+/** A limit on file sizes stands for the full disk. */
 static void npy_full_disk_is_an_error(void **state) {
     const temp_dir *dir = *state;
     char path[TEMP_PATH_SIZE];
@@ -198,7 +198,7 @@ static void npy_full_disk_is_an_error(void **state) {
     signal(SIGXFSZ, SIG_DFL);
     free(rows);
     assert_int_equal(wrote, FM_ERR_IO);
-    assert_non_null(strstr(err.text, "can not be written"));
+    assert_non_null(strstr(err.text, "cannot be written"));
     assert_int_equal(closed, FM_ERR_STATE);
     assert_int_equal(temp_dir_count(dir), 0);
 }
@@ -214,7 +214,7 @@ int main(void) {
         WITH_DIR(npy_abandon_removes_the_part),
         WITH_DIR(npy_close_replaces_an_older_file),
         WITH_DIR(npy_create_refuses_senseless_shapes),
-        WITH_DIR(npy_create_says_why_it_can_not),
+        WITH_DIR(npy_create_says_why_it_cannot),
         WITH_DIR(npy_close_says_when_the_name_is_taken_by_a_directory),
         WITH_DIR(npy_full_disk_is_an_error),
     };

@@ -7,7 +7,7 @@
 
 enum { FILE_SIZE = 1 << 16 }; /* bytes, of the largest file made here */
 
-/* A file under construction. */
+/** A file under construction. */
 typedef struct st_file {
     uint8_t bytes[FILE_SIZE];
     size_t size;
@@ -17,7 +17,7 @@ static void st_file_put_length(st_file *f, uint64_t length) {
     for (int i = 0; i < 8; i++) f->bytes[i] = (uint8_t)(length >> (8 * i));
 }
 
-/* Makes a file of a header and `n_data` bytes 0, 1, 2, … */
+/** Makes a file of a header and `n_data` bytes 0, 1, 2, … */
 static void st_file_make(st_file *f, const char *header, size_t n_data) {
     size_t length = strlen(header);
     assert_true(8 + length + n_data <= FILE_SIZE);
@@ -28,7 +28,7 @@ static void st_file_make(st_file *f, const char *header, size_t n_data) {
     f->size = 8 + length + n_data;
 }
 
-/* Opens from memory that ends exactly where the file does, so that a sanitizer sees reads beyond.
+/** Opens from memory that ends exactly where the file does, so that a sanitizer sees reads beyond.
  * The caller frees *memory after the set is closed. */
 static fm_status open_file(const st_file *f, safetensors **out, void **memory, fm_error *err) {
     *memory = malloc(f->size > 0 ? f->size : 1);

@@ -1,0 +1,16 @@
+/*
+ * dtype.h - what the core asks of number formats beyond their names and sizes (fathom.h). Pure
+ * functions: any thread.
+ */
+#ifndef FATHOM_DATA_DTYPE_H
+#define FATHOM_DATA_DTYPE_H
+
+#include "../fathom.h"
+
+/** True for the floating point formats that are computed with: F32, BF16 and F16. False for those
+ * that are known by name only, and outside the enumeration. */
+static inline bool dtype_is_float(fm_dtype dtype) {
+    return dtype == FM_DTYPE_F32 || dtype == FM_DTYPE_BF16 || dtype == FM_DTYPE_F16;
+}
+
+#endif
