@@ -8,6 +8,7 @@
 
 #include "backend_front.h"
 #include "base/checked.h"
+#include "data/dtype.h"
 
 /* ---- Faults ---------------------------------------------------------------------------------- */
 
@@ -197,8 +198,7 @@ static fm_status check_source(const fm_device *dev, const fm_weight_source *sour
                               fm_error *err) {
     if (source->n_matrices < 1 || source->n_parts < 1 || source->cols < 1)
         return error_set(err, FM_ERR_ARG, "a weight needs at least one row and one column");
-    if (source->dtype != FM_DTYPE_F32 && source->dtype != FM_DTYPE_BF16 &&
-        source->dtype != FM_DTYPE_F16)
+    if (!dtype_is_float(source->dtype))
         return error_set(err, FM_ERR_UNSUPPORTED, "weights in %s are not supported",
                          fm_dtype_name(source->dtype));
     if (dtype >= FM_DTYPE_COUNT || !(dev->info.weight_dtypes >> dtype & 1u))

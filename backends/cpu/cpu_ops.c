@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../../core/data/dtype.h"
 #include "../../core/data/half.h"
 #include "cpu.h"
 
@@ -203,13 +204,9 @@ fm_status cpu_matmul_experts(fm_device_state *s, const fm_matmul_experts *a) {
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 static void row_widen(const void *row, fm_dtype dtype, int64_t n, float *y) {
-    const uint16_t *half = row;
-    if (dtype == FM_DTYPE_F32) {
-        memcpy(y, row, (size_t)n * sizeof *y);
-        return;
-    }
+    size_t size = fm_dtype_size(dtype);
     for (int64_t i = 0; i < n; i++)
-        y[i] = dtype == FM_DTYPE_BF16 ? half_bf16_widen(half[i]) : half_f16_widen(half[i]);
+        y[i] = dtype_widen((const uint8_t *)row + (size_t)i * size, dtype);
 }
 
 static void embed_task(void *user, int task, int worker) {

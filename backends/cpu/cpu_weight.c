@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../core/base/checked.h"
+#include "../../core/data/dtype.h"
 #include "../../core/data/half.h"
 #include "cpu.h"
 
@@ -40,18 +41,6 @@ uint64_t cpu_weight_size(const fm_device_state *s, const fm_weight_source *sourc
 
 /* ---- Conversion ------------------------------------------------------------------------------ */
 
-/** One element at any alignment. */
-static float element_get(const uint8_t *at, fm_dtype dtype) {
-    uint16_t half;
-    float value;
-    if (dtype == FM_DTYPE_F32) {
-        memcpy(&value, at, sizeof value);
-        return value;
-    }
-    memcpy(&half, at, sizeof half);
-    return dtype == FM_DTYPE_BF16 ? half_bf16_widen(half) : half_f16_widen(half);
-}
-
 /** Stores one element; false when a finite value becomes infinite. */
 static bool element_put(uint8_t *at, fm_dtype dtype, float value) {
     if (dtype == FM_DTYPE_F32) {
@@ -73,7 +62,7 @@ static bool part_convert(const fm_weight_part *part, int64_t cols, fm_dtype from
             (const uint8_t *)part->data + (size_t)(r * part->row_stride) * from_size;
         size_t step = (size_t)part->col_stride * from_size;
         for (int64_t c = 0; c < cols; c++, dst += to_size)
-            if (!element_put(dst, to, element_get(row + (size_t)c * step, from))) return false;
+            if (!element_put(dst, to, dtype_widen(row + (size_t)c * step, from))) return false;
     }
     return true;
 }

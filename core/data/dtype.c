@@ -1,5 +1,7 @@
-/* dtype.c - names and sizes of the number formats, made from the one list in fathom.h. */
+/* dtype.c - the number formats: names and sizes, made from the one list in fathom.h, and widening. */
 #include "dtype.h"
+
+#include "half.h"
 
 static const struct {
     const char *name;
@@ -16,4 +18,15 @@ const char *fm_dtype_name(fm_dtype dtype) {
 
 size_t fm_dtype_size(fm_dtype dtype) {
     return (unsigned)dtype < FM_DTYPE_COUNT ? dtypes[dtype].size : 0;
+}
+
+float dtype_widen(const void *at, fm_dtype dtype) {
+    uint32_t bits;
+    uint16_t h;
+    if (dtype == FM_DTYPE_F32) {
+        memcpy(&bits, at, sizeof bits);
+        return half_from_bits(bits);
+    }
+    memcpy(&h, at, sizeof h);
+    return dtype == FM_DTYPE_BF16 ? half_bf16_widen(h) : half_f16_widen(h);
 }

@@ -13,4 +13,8 @@ static inline bool dtype_is_float(fm_dtype dtype) {
     return dtype == FM_DTYPE_F32 || dtype == FM_DTYPE_BF16 || dtype == FM_DTYPE_F16;
 }
 
+/** One element of a format for which dtype_is_float holds, as float32; exact. `at` may have any
+ * alignment. */
+float dtype_widen(const void *at, fm_dtype dtype);
+
 #endif

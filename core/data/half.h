@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "dtype.h"
-
 static inline float half_from_bits(uint32_t bits) {
     float value;
     memcpy(&value, &bits, sizeof value);
@@ -54,18 +52,6 @@ static inline uint16_t half_f16_round(float value) {
     }
     uint32_t rounded = bits + 0xfffu + (bits >> 13 & 1u);
     return (uint16_t)(sign | ((rounded - 0x38000000u) >> 13));
-}
-
-/** One element of a format for which dtype_is_float holds; `at` may have any alignment. */
-static inline float half_widen(const void *at, fm_dtype dtype) {
-    uint32_t bits;
-    uint16_t h;
-    if (dtype == FM_DTYPE_F32) {
-        memcpy(&bits, at, sizeof bits);
-        return half_from_bits(bits);
-    }
-    memcpy(&h, at, sizeof h);
-    return dtype == FM_DTYPE_BF16 ? half_bf16_widen(h) : half_f16_widen(h);
 }
 
 #endif

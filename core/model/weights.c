@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "../base/arena.h"
-#include "../data/half.h"
+#include "../data/dtype.h"
 
 enum { MAX_PARTS = 3, SUFFIX_SIZE = 128, NAME_SIZE = 160 };
 
@@ -68,7 +68,7 @@ static fm_status find(loader *l, const char *suffix, int64_t rows, int64_t cols,
     int32_t n_dims = cols > 0 ? 2 : 1;
     if (t->n_dims != n_dims || t->size[0] != rows || (cols > 0 && t->size[1] != cols))
         return refuse_shape(l, name, rows, cols);
-    if (t->dtype != FM_DTYPE_F32 && t->dtype != FM_DTYPE_BF16 && t->dtype != FM_DTYPE_F16)
+    if (!dtype_is_float(t->dtype))
         return error_set(l->err, FM_ERR_UNSUPPORTED,
                          "tensor %s is %s: only F32, BF16 and F16 are supported", name,
                          fm_dtype_name(t->dtype));
@@ -155,15 +155,7 @@ static fm_status load_experts(loader *l, const char *const *names, int32_t n_par
 /* ---- Vectors --------------------------------------------------------------------------------- */
 
 static float vector_get(const st_tensor *t, int64_t i) {
-    const uint8_t *at = (const uint8_t *)t->data + (size_t)i * fm_dtype_size(t->dtype);
-    uint16_t half;
-    float value;
-    if (t->dtype == FM_DTYPE_F32) {
-        memcpy(&value, at, sizeof value);
-        return value;
-    }
-    memcpy(&half, at, sizeof half);
-    return t->dtype == FM_DTYPE_BF16 ? half_bf16_widen(half) : half_f16_widen(half);
+    return dtype_widen((const uint8_t *)t->data + (size_t)i * fm_dtype_size(t->dtype), t->dtype);
 }
 
 /** Puts `n` host values on the device as a tensor of its own. */

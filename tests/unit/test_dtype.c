@@ -1,13 +1,14 @@
-/* test_half.c - elements of float formats widened, and formats told apart. */
+/* test_dtype.c - elements of float formats widened, and formats told apart. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-#include "data/half.h"
+#include "data/dtype.h"
 
 static void dtype_is_float_takes_only_what_is_computed_with(void **state) {
     (void)state;
@@ -22,7 +23,7 @@ static void dtype_is_float_takes_only_what_is_computed_with(void **state) {
     assert_false(dtype_is_float((fm_dtype)-1));
 }
 
-static void half_widen_reads_each_format_at_any_alignment(void **state) {
+static void dtype_widen_reads_each_format_at_any_alignment(void **state) {
     (void)state;
     static const struct {
         fm_dtype dtype;
@@ -43,25 +44,25 @@ static void half_widen_reads_each_format_at_any_alignment(void **state) {
                 memcpy(bytes + shift, &cases[i].bits, sizeof cases[i].bits);
             else
                 memcpy(bytes + shift, &h, sizeof h);
-            assert_true(half_widen(bytes + shift, cases[i].dtype) == cases[i].wanted);
+            assert_true(dtype_widen(bytes + shift, cases[i].dtype) == cases[i].wanted);
         }
 }
 
-static void half_widen_keeps_nan_and_the_sign_of_zero(void **state) {
+static void dtype_widen_keeps_nan_and_the_sign_of_zero(void **state) {
     (void)state;
     static const fm_dtype halves[] = {FM_DTYPE_BF16, FM_DTYPE_F16};
     uint16_t nan = 0x7fff, zero = 0x8000;
     for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++) {
-        assert_true(isnan(half_widen(&nan, halves[i])));
-        assert_true(half_widen(&zero, halves[i]) == 0 && signbit(half_widen(&zero, halves[i])));
+        assert_true(isnan(dtype_widen(&nan, halves[i])));
+        assert_true(dtype_widen(&zero, halves[i]) == 0 && signbit(dtype_widen(&zero, halves[i])));
     }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dtype_is_float_takes_only_what_is_computed_with),
-        cmocka_unit_test(half_widen_reads_each_format_at_any_alignment),
-        cmocka_unit_test(half_widen_keeps_nan_and_the_sign_of_zero),
+        cmocka_unit_test(dtype_widen_reads_each_format_at_any_alignment),
+        cmocka_unit_test(dtype_widen_keeps_nan_and_the_sign_of_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
