@@ -201,7 +201,7 @@ const char *fm_chat_layout(const fm_tokenizer *t);
 
 /** Appends the prompt of a conversation in a built-in layout (`layout` NULL: fm_chat_layout's),
  * BOS included where the layout has one, ending where the assistant's answer begins. The layout's
- * marks become single ids; contents are plain text and can not produce them. */
+ * marks become single ids; contents are plain text and cannot produce them. */
 fm_status fm_chat_encode(const fm_tokenizer *t, const char *layout, const fm_message *messages,
                          size_t n_messages, fm_tokens *out, fm_error *err);
 
@@ -345,7 +345,7 @@ void fm_engine_free(fm_engine *e);
 
 /** Takes a request. Arguments are copied. *id, where `id` is not NULL, is set to a number that names
  * the request: never 0, never used again by this engine; 0 when the call fails. FM_ERR_STATE while
- * another request runs, FM_ERR_ARG and FM_ERR_LIMIT for what can not be run. */
+ * another request runs, FM_ERR_ARG and FM_ERR_LIMIT for what cannot be run. */
 fm_status fm_engine_submit(fm_engine *e, const fm_request *request, uint64_t *id, fm_error *err);
 
 /** Ends a request with FM_FINISH_CANCELLED, its counts and its seconds. The last event comes before
