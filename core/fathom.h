@@ -137,8 +137,8 @@ fm_status fm_tokens_append(fm_tokens *tokens, int32_t id);
 /** Frees the ids and zeroes the struct. */
 void fm_tokens_free(fm_tokens *tokens);
 
-/** Reads tokenizer.json, and tokenizer_config.json where present, of a model directory; no weights
- * are needed. FM_ERR_NOT_FOUND when tokenizer.json is absent, FM_ERR_FORMAT when a file is
+/** Reads tokenizer.json, and tokenizer_config.json and chat_template.jinja where present, of a model
+ * directory; no weights are needed. FM_ERR_NOT_FOUND when tokenizer.json is absent, FM_ERR_FORMAT when a file is
  * malformed, FM_ERR_UNSUPPORTED for a kind of tokenizer that is not built in, FM_ERR_LIMIT for one
  * that is too large, FM_ERR_IO, FM_ERR_MEMORY. *out is NULL then. */
 fm_status fm_tokenizer_open(const char *dir, fm_tokenizer **out, fm_error *err);

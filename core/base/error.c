@@ -2,6 +2,7 @@
 #include "error.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "line.h"
 
@@ -14,4 +15,17 @@ fm_status error_set(fm_error *err, fm_status status, const char *format, ...) {
         va_end(args);
     }
     return status;
+}
+
+fm_status error_locate(fm_error *err, fm_status status, const char *where) {
+    enum { SEPARATOR = 2, ELLIPSIS = 3, LEAST = 16 }; /* bytes; LEAST of a name is worth showing */
+    if (!err || status == FM_OK) return status;
+    const fm_error told = *err;
+    size_t used = strlen(told.text) + SEPARATOR, length = strlen(where);
+    size_t room = used < sizeof told.text ? sizeof told.text - 1 - used : 0;
+    if (length <= room) return error_set(err, status, "%s: %s", where, told.text);
+    if (room < ELLIPSIS + LEAST) return status;
+    const char *end = where + length - (room - ELLIPSIS);
+    while (((unsigned char)*end & 0xC0) == 0x80) end++; /* not into the middle of a code point */
+    return error_set(err, status, "…%s: %s", end, told.text);
 }

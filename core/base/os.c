@@ -21,10 +21,19 @@ fm_status os_fail(const char *path, const char *action, int code, fm_error *err)
                      action, reason);
 }
 
+/** Why a file could not be opened. */
+static fm_status refuse_open(const char *path, int code, fm_error *err) {
+    struct stat st;
+    if (code == ENOENT && lstat(path, &st) == 0)
+        return error_set(err, FM_ERR_NOT_FOUND,
+                         "%s: is a link that leads nowhere: restore the file it names", path);
+    return os_fail(path, "opened", code, err);
+}
+
 /** Opens a regular file for reading and gets its size. O_NONBLOCK: opening a FIFO must not wait. */
 static fm_status open_regular(const char *path, int *out, size_t *size, fm_error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return os_fail(path, "opened", errno, err);
+    if (fd < 0) return refuse_open(path, errno, err);
     struct stat st;
     fm_status status = FM_OK;
     if (fstat(fd, &st) != 0)
@@ -129,9 +138,9 @@ end:
 
 /* ---- Paths ----------------------------------------------------------------------------------- */
 
-bool os_file_exists(const char *path) {
+bool os_path_exists(const char *path) {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    return lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 bool os_dir_exists(const char *path) {

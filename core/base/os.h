@@ -26,8 +26,9 @@ void os_map_close(os_map *map);
  * absent. */
 fm_status os_file_read(const char *path, size_t max_size, char **data, size_t *size, fm_error *err);
 
-/** True when `path` names an existing regular file. */
-bool os_file_exists(const char *path);
+/** False only when nothing is there under that name. What is there may still be unreadable, no plain
+ * file, or a link that leads nowhere: opening it says so. */
+bool os_path_exists(const char *path);
 
 /** True when `path` names an existing directory. */
 bool os_dir_exists(const char *path);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/arena.h"
@@ -29,8 +30,11 @@ enum {
 
 struct npy {
     arena *names;
-    const char *path;      /* the final name */
-    const char *part_path; /* the temporary one */
+    const char *path;      /* as the caller gave it, for messages */
+    const char *target;    /* the file that appears: what `path` leads to */
+    const char *part_path; /* the temporary one, beside the target */
+    bool replaces;         /* the target is an older file */
+    mode_t mode;           /* permissions of that file, which the new one takes over */
     FILE *file;
     int64_t n_rows; /* promised */
     int64_t n_cols;
@@ -48,31 +52,67 @@ void npy_abandon(npy *n) {
     free(n);
 }
 
-/** "PATH.part-PID": of this process alone, so that two of them cannot mix their rows. */
-static fm_status name_parts(npy *n, const char *path, fm_error *err) {
-    char suffix[32];
-    size_t length = strlen(path);
-    int suffix_length = snprintf(suffix, sizeof suffix, ".part-%ld", (long)getpid());
-    n->names = arena_new();
-    char *part = n->names ? arena_alloc(n->names, length + sizeof suffix, 1) : NULL;
-    n->path = part ? arena_strndup(n->names, path, length) : NULL;
-    if (!n->path) return error_set(err, FM_ERR_MEMORY, "%s: out of memory for writing it", path);
-    memcpy(part, path, length);
-    memcpy(part + length, suffix, (size_t)suffix_length + 1);
+/** Looks at what `path` names already. Renaming would put a file in the place of whatever is there:
+ * a device, a pipe, or the link itself instead of the file that it leads to. */
+static fm_status examine_target(npy *n, fm_error *err) {
+    struct stat st;
+    if (stat(n->path, &st) == 0) {
+        if (!S_ISREG(st.st_mode))
+            return error_set(err, FM_ERR_IO,
+                             "%s: is a directory, device or pipe: name a plain file to write to",
+                             n->path);
+        n->replaces = true;
+        n->mode = st.st_mode & 0777;
+        return FM_OK;
+    }
+    int code = errno;
+    if (code == ENOENT && lstat(n->path, &st) == 0)
+        return error_set(err, FM_ERR_IO, "%s: is a link that leads nowhere: remove it", n->path);
+    return code == ENOENT ? FM_OK : os_fail(n->path, "examined", code, err);
+}
+
+/** "TARGET.part-PID": of this process alone, so that two of them cannot mix their rows. */
+static fm_status name_part(npy *n, fm_error *err) {
+    enum { SUFFIX_SIZE = 32 };
+    size_t length = strlen(n->target);
+    char *part = arena_alloc(n->names, length + SUFFIX_SIZE, 1);
+    if (!part) return error_set(err, FM_ERR_MEMORY, "%s: out of memory for writing it", n->path);
+    memcpy(part, n->target, length);
+    snprintf(part + length, SUFFIX_SIZE, ".part-%ld", (long)getpid());
     n->part_path = part;
     return FM_OK;
 }
 
-/** O_EXCL: a file that is already there is another writer's, or a link somebody laid. */
+/** Finds out which file is to appear, and names the temporary one. */
+static fm_status name_files(npy *n, const char *path, fm_error *err) {
+    n->names = arena_new();
+    n->path = n->target = n->names ? arena_strndup(n->names, path, strlen(path)) : NULL;
+    if (!n->path) return error_set(err, FM_ERR_MEMORY, "%s: out of memory for writing it", path);
+    FM_TRY(examine_target(n, err));
+    if (n->replaces) {
+        char *real = realpath(path, NULL);
+        if (!real) return os_fail(path, "examined", errno, err);
+        n->target = arena_strndup(n->names, real, strlen(real));
+        free(real);
+        if (!n->target)
+            return error_set(err, FM_ERR_MEMORY, "%s: out of memory for writing it", path);
+    }
+    return name_part(n, err);
+}
+
+/** O_EXCL: a file that is already there is another writer's, or a link somebody laid. The older
+ * file's permissions are given at once, so that nobody reads the rows who might not read that. */
 static fm_status open_part(npy *n, fm_error *err) {
-    int fd = open(n->part_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int fd = open(n->part_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                  n->replaces ? n->mode & 0600 : 0666);
     if (fd < 0 && errno == EEXIST)
         return error_set(err, FM_ERR_IO, "%s: is in the way of writing: remove it", n->part_path);
     if (fd < 0 && errno == ENOENT)
         return error_set(err, FM_ERR_NOT_FOUND, "%s: its directory does not exist: make it first",
                          n->path);
     if (fd < 0) return os_fail(n->path, "created", errno, err);
-    n->file = fdopen(fd, "wb");
+    bool has_mode = !n->replaces || fchmod(fd, n->mode) == 0;
+    if (has_mode) n->file = fdopen(fd, "wb");
     if (n->file) return FM_OK;
     int code = errno;
     close(fd);
@@ -109,7 +149,7 @@ fm_status npy_create(const char *path, int64_t n_rows, int64_t n_cols, npy **out
     if (!n) return error_set(err, FM_ERR_MEMORY, "%s: out of memory for writing it", path);
     n->n_rows = n_rows;
     n->n_cols = n_cols;
-    fm_status status = name_parts(n, path, err);
+    fm_status status = name_files(n, path, err);
     if (status == FM_OK) status = open_part(n, err);
     if (status == FM_OK) status = write_header(n, err);
     if (status == FM_OK)
@@ -143,7 +183,7 @@ static fm_status finish(npy *n, fm_error *err) {
     if (fflush(n->file) != 0) return os_fail(n->path, "written", errno, err);
     int result = fclose(n->file);
     n->file = NULL;
-    if (result == 0 && rename(n->part_path, n->path) == 0) return FM_OK;
+    if (result == 0 && rename(n->part_path, n->target) == 0) return FM_OK;
     int code = errno;
     unlink(n->part_path);
     return os_fail(n->path, "written", code, err);

@@ -169,7 +169,7 @@ fail:
 static fm_status add_shard(safetensors *s, const char *dir, const char *name, fm_error *err) {
     char path[PATH_SIZE];
     FM_TRY(os_path_join(dir, name, path, sizeof path, err));
-    if (!os_file_exists(path))
+    if (!os_path_exists(path))
         return error_set(err, FM_ERR_NOT_FOUND,
                          "%s: is named by %s and absent: download this shard too", path,
                          index_name);
@@ -222,9 +222,9 @@ static fm_status add_dir(safetensors *s, const char *dir, fm_error *err) {
     if (!os_dir_exists(dir))
         return error_set(err, FM_ERR_NOT_FOUND, "%s: no such directory: check the path", dir);
     FM_TRY(os_path_join(dir, single_name, path, sizeof path, err));
-    if (os_file_exists(path)) return add_single(s, path, err);
+    if (os_path_exists(path)) return add_single(s, path, err);
     FM_TRY(os_path_join(dir, index_name, path, sizeof path, err));
-    if (os_file_exists(path)) return add_shards(s, dir, path, err);
+    if (os_path_exists(path)) return add_shards(s, dir, path, err);
     return error_set(err, FM_ERR_NOT_FOUND, "%s: has no weights: neither %s nor %s is there", dir,
                      single_name, index_name);
 }

@@ -15,25 +15,26 @@ static fm_status read_config(const char *dir, config *c, fm_error *err) {
     char path[MAX_PATH];
     json_doc *doc;
     FM_TRY(os_path_join(dir, "config.json", path, sizeof path, err));
-    fm_status status = json_read(path, config_limits, &doc, err);
-    if (status == FM_ERR_NOT_FOUND)
-        return error_set(err, status, "%s has no config.json: is it a model directory?", dir);
-    FM_TRY(status);
-    status = config_parse(json_root(doc), c, err);
+    if (!os_path_exists(path))
+        return error_set(err, FM_ERR_NOT_FOUND, "%s has no config.json: is it a model directory?",
+                         dir);
+    FM_TRY(json_read(path, config_limits, &doc, err));
+    fm_status status = config_parse(json_root(doc), c, err);
     json_free(doc);
-    return status;
+    return error_locate(err, status, dir);
 }
 
-/** generation_config.json is optional. */
+/** generation_config.json is optional; one that is there and cannot be used is refused, as answers
+ * would run past their end tokens. */
 static fm_status read_generation(const char *dir, config *c, fm_error *err) {
     char path[MAX_PATH];
     json_doc *doc;
     FM_TRY(os_path_join(dir, "generation_config.json", path, sizeof path, err));
-    if (!os_file_exists(path)) return FM_OK;
+    if (!os_path_exists(path)) return FM_OK;
     FM_TRY(json_read(path, config_limits, &doc, err));
     fm_status status = config_parse_generation(json_root(doc), c, err);
     json_free(doc);
-    return status;
+    return error_locate(err, status, dir);
 }
 
 /** Checks that every tensor is there, and notes which are used. */
@@ -60,7 +61,7 @@ fm_status fm_checkpoint_open(const char *dir, fm_checkpoint **out, fm_error *err
     fm_status status = read_config(dir, &c->config, err);
     if (status == FM_OK) status = read_generation(dir, &c->config, err);
     if (status == FM_OK) status = safetensors_open(dir, &c->files, err);
-    if (status == FM_OK) status = check_tensors(c, err);
+    if (status == FM_OK) status = error_locate(err, check_tensors(c, err), dir);
     if (status != FM_OK) {
         fm_checkpoint_close(c);
         return status;

@@ -326,6 +326,10 @@ fm_status config_parse(const json *root, config *out, fm_error *err) {
 
 fm_status config_parse_generation(const json *root, config *c, fm_error *err) {
     reader r = {root, "generation_config.json", FM_OK, err};
+    if (!json_is_object(root))
+        return error_set(err, FM_ERR_FORMAT,
+                         "generation_config.json: is no object: remove it or "
+                         "restore it");
     read_end_ids(&r, c);
     return r.status;
 }

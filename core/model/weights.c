@@ -110,8 +110,9 @@ static fm_status find_part(loader *l, part_spec spec, int64_t cols, fm_weight_so
     if (source->dtype == FM_DTYPE_COUNT) source->dtype = t->dtype;
     if (source->dtype != t->dtype)
         return error_set(l->err, FM_ERR_UNSUPPORTED,
-                         "tensor %s is %s, but those it is stacked with are %s", t->name,
-                         fm_dtype_name(t->dtype), fm_dtype_name(source->dtype));
+                         "tensor %s is %s, but those it is stacked with are %s: save all of the "
+                         "checkpoint's weights in one format",
+                         t->name, fm_dtype_name(t->dtype), fm_dtype_name(source->dtype));
     *part = (fm_weight_part){t->data, spec.rows, cols, 1};
     return FM_OK;
 }

@@ -1,18 +1,21 @@
 /*
- * tokenizer_load.c - reads tokenizer.json and tokenizer_config.json. What the reference would do
- * and this code does not is refused by name: a wrong token sequence gives bad answers without a
- * sign.
+ * tokenizer_load.c - reads tokenizer.json, tokenizer_config.json and chat_template.jinja. What the
+ * reference would do and this code does not is refused by name: a wrong token sequence gives bad
+ * answers without a sign.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../base/os.h"
 #include "tokenizer.h"
 
-#define FILE_NAME   "tokenizer.json"
-#define CONFIG_NAME "tokenizer_config.json"
+#define FILE_NAME     "tokenizer.json"
+#define CONFIG_NAME   "tokenizer_config.json"
+#define TEMPLATE_NAME "chat_template.jinja"
 
 enum {
     MAX_MERGES = 4 * VOCAB_MAX_SIZE, /* Llama 3 has 2.2 for a token */
+    MAX_TEMPLATE = 1 << 20,          /* bytes */
     PATH_SIZE = 4096,                /* bytes */
 };
 
@@ -284,13 +287,17 @@ static fm_status load_config(fm_tokenizer *t, const json *root, const json *conf
 
 /** True when the template lets the answer begin with an opened reasoning part. The newline stands
  * in the template itself or as an escape in one of its string constants. */
-static bool opens_reasoning(const json *chat_template) {
-    static const char *const forms[] = {"<｜Assistant｜><think>\n", "<｜Assistant｜><think>\\n"};
+static bool opens_reasoning(const char *text) {
+    return strstr(text, "<｜Assistant｜><think>\n") || strstr(text, "<｜Assistant｜><think>\\n");
+}
+
+/** The same of the key chat_template: a text, or an array of named ones. */
+static bool any_opens_reasoning(const json *chat_template) {
     const char *text = json_string(chat_template);
-    if (text) return strstr(text, forms[0]) || strstr(text, forms[1]);
+    if (text) return opens_reasoning(text);
     json_for_each(named, chat_template) {
         text = json_string(json_find(named, "template"));
-        if (text && (strstr(text, forms[0]) || strstr(text, forms[1]))) return true;
+        if (text && opens_reasoning(text)) return true;
     }
     return false;
 }
@@ -306,6 +313,8 @@ static void mark_merges(fm_tokenizer *t) {
 
 static fm_status build(fm_tokenizer *t, const json *root, const json *config, fm_error *err) {
     const json *model = json_find(root, "model");
+    if (config && !json_is_object(config))
+        return error_set(err, FM_ERR_FORMAT, CONFIG_NAME ": is no object: restore the file");
     FM_TRY(check_model(model, err));
     t->ignore_merges = json_bool(json_find(model, "ignore_merges"), false);
     FM_TRY(load_steps(t, root, err));
@@ -314,7 +323,7 @@ static fm_status build(fm_tokenizer *t, const json *root, const json *config, fm
     FM_TRY(load_bytes(t, model, err));
     FM_TRY(load_added(t, json_find(root, "added_tokens"), err));
     mark_merges(t);
-    t->opens_reasoning = opens_reasoning(json_find(config, "chat_template"));
+    t->opens_reasoning = any_opens_reasoning(json_find(config, "chat_template"));
     return load_config(t, root, config, err);
 }
 
@@ -350,17 +359,44 @@ fm_status tokenizer_parse(const char *text, size_t length, const char *config_te
     return status;
 }
 
-fm_status fm_tokenizer_open(const char *dir, fm_tokenizer **out, fm_error *err) {
+/** Reads a JSON file of the directory; an absent one that is `optional` leaves *out NULL. */
+static fm_status read_json(const char *dir, const char *name, bool optional, json_doc **out,
+                           fm_error *err) {
     char path[PATH_SIZE];
+    *out = NULL;
+    FM_TRY(os_path_join(dir, name, path, sizeof path, err));
+    if (optional && !os_path_exists(path)) return FM_OK;
+    return json_read(path, limits, out, err);
+}
+
+/** A directory may keep its chat template in a file of its own, which then is the one that holds,
+ * whatever tokenizer_config.json says. */
+static fm_status read_template(fm_tokenizer *t, const char *dir, fm_error *err) {
+    char path[PATH_SIZE];
+    char *text;
+    size_t length;
+    FM_TRY(os_path_join(dir, TEMPLATE_NAME, path, sizeof path, err));
+    if (!os_path_exists(path)) return FM_OK;
+    FM_TRY(os_file_read(path, MAX_TEMPLATE, &text, &length, err));
+    t->opens_reasoning = opens_reasoning(text);
+    free(text);
+    return FM_OK;
+}
+
+fm_status fm_tokenizer_open(const char *dir, fm_tokenizer **out, fm_error *err) {
     json_doc *doc = NULL;
     json_doc *config = NULL;
     *out = NULL;
-    fm_status status = os_path_join(dir, FILE_NAME, path, sizeof path, err);
-    if (status == FM_OK) status = json_read(path, limits, &doc, err);
-    if (status == FM_OK) status = os_path_join(dir, CONFIG_NAME, path, sizeof path, err);
-    if (status == FM_OK && os_file_exists(path)) status = json_read(path, limits, &config, err);
+    fm_status status = read_json(dir, FILE_NAME, false, &doc, err);
+    if (status == FM_OK) status = read_json(dir, CONFIG_NAME, true, &config, err);
     if (status == FM_OK)
-        status = tokenizer_build(json_root(doc), config ? json_root(config) : NULL, out, err);
+        status = error_locate(
+            err, tokenizer_build(json_root(doc), config ? json_root(config) : NULL, out, err), dir);
+    if (status == FM_OK) status = read_template(*out, dir, err);
+    if (status != FM_OK) {
+        fm_tokenizer_close(*out);
+        *out = NULL;
+    }
     json_free(config);
     json_free(doc);
     return status;

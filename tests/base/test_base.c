@@ -84,6 +84,45 @@ static void error_set_keeps_what_fits_exactly(void **state) {
     assert_int_equal(strlen(err.text), sizeof err.text - 1);
 }
 
+static void error_locate_names_the_place_and_keeps_the_text(void **state) {
+    (void)state;
+    fm_error err = {0};
+    error_set(&err, FM_ERR_FORMAT, "tensor x is missing");
+    assert_int_equal(error_locate(&err, FM_ERR_FORMAT, "a/b\n"), FM_ERR_FORMAT);
+    assert_int_equal(err.status, FM_ERR_FORMAT);
+    assert_string_equal(err.text, "a/b?: tensor x is missing");
+    assert_int_equal(error_locate(NULL, FM_ERR_IO, "a"), FM_ERR_IO);
+    assert_int_equal(error_locate(&err, FM_OK, "a"), FM_OK);
+    assert_string_equal(err.text, "a/b?: tensor x is missing");
+}
+
+/** Texts of all lengths behind places of 4-byte code points and an end of 0 to 3 letters. */
+static void error_locate_shortens_the_place_from_its_front(void **state) {
+    (void)state;
+    char place[700] = "", text[sizeof(fm_error)];
+    for (size_t shift = 0; shift < 4; shift++) {
+        for (size_t i = 0; i < 150; i++) memcpy(place + 4 * i, "\xF0\x9F\x98\x80", 4);
+        memcpy(place + 600, "end", shift);
+        place[600 + shift] = '\0';
+        for (size_t n = 1; n < sizeof((fm_error *)0)->text; n++) {
+            fm_error err;
+            memset(text, 'x', n);
+            text[n] = '\0';
+            error_set(&err, FM_ERR_FORMAT, "%s", text);
+            error_locate(&err, FM_ERR_FORMAT, place);
+            size_t length = strlen(err.text);
+            assert_null(strchr(err.text, '?'));
+            assert_string_equal(err.text + length - n, text);
+            if (n > 478) assert_int_equal(length, n); /* no room for 16 bytes of the place */
+            if (n <= 478) {
+                assert_memory_equal(err.text, "…", 3);
+                assert_in_range(length, sizeof err.text - 1 - 3, sizeof err.text - 1);
+                assert_memory_equal(err.text + length - n - 2 - shift, "end", shift);
+            }
+        }
+    }
+}
+
 /* ---- Log ------------------------------------------------------------------------------------- */
 
 typedef struct last_line {
@@ -277,17 +316,23 @@ static void os_seconds_never_runs_backwards(void **state) {
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-static void os_exists_tells_files_from_directories(void **state) {
+static void os_exists_tells_what_is_there_from_directories(void **state) {
     const temp_dir *dir = *state;
     char path[TEMP_PATH_SIZE];
     temp_dir_write_text(dir, "file", "x");
     temp_dir_path(dir, "file", path);
-    assert_true(os_file_exists(path));
+    assert_true(os_path_exists(path));
     assert_false(os_dir_exists(path));
     assert_true(os_dir_exists(dir->path));
-    assert_false(os_file_exists(dir->path));
+    assert_true(os_path_exists(dir->path));
     temp_dir_path(dir, "absent", path);
-    assert_false(os_file_exists(path));
+    assert_false(os_path_exists(path));
+    assert_false(os_dir_exists(path));
+    temp_dir_path(dir, "file/below", path);
+    assert_false(os_path_exists(path));
+    temp_dir_path(dir, "link", path);
+    assert_int_equal(symlink("nowhere", path), 0);
+    assert_true(os_path_exists(path));
     assert_false(os_dir_exists(path));
 }
 
@@ -324,6 +369,11 @@ static void os_map_open_of_empty_file_has_no_data(void **state) {
 static void os_open_refuses_what_is_no_plain_file(void **state) {
     const temp_dir *dir = *state;
     char fifo[TEMP_PATH_SIZE], absent[TEMP_PATH_SIZE], below_file[TEMP_PATH_SIZE];
+    char dangling[TEMP_PATH_SIZE], loop[TEMP_PATH_SIZE];
+    temp_dir_path(dir, "dangling", dangling);
+    temp_dir_path(dir, "loop", loop);
+    assert_int_equal(symlink("nowhere", dangling), 0);
+    assert_int_equal(symlink("loop", loop), 0);
     temp_dir_path(dir, "fifo", fifo);
     temp_dir_path(dir, "absent", absent);
     temp_dir_path(dir, "file/below", below_file);
@@ -339,6 +389,8 @@ static void os_open_refuses_what_is_no_plain_file(void **state) {
         {fifo, FM_ERR_IO, "device or pipe"},
         {absent, FM_ERR_NOT_FOUND, "no such file"},
         {below_file, FM_ERR_NOT_FOUND, "no such file"},
+        {dangling, FM_ERR_NOT_FOUND, "is a link that leads nowhere"},
+        {loop, FM_ERR_IO, "cannot be opened"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         os_map map;
@@ -382,6 +434,8 @@ int main(void) {
         cmocka_unit_test(error_set_replaces_what_is_no_clean_line),
         cmocka_unit_test(error_set_cuts_at_utf8_border),
         cmocka_unit_test(error_set_keeps_what_fits_exactly),
+        cmocka_unit_test(error_locate_names_the_place_and_keeps_the_text),
+        cmocka_unit_test(error_locate_shortens_the_place_from_its_front),
         cmocka_unit_test(log_line_is_clean_and_cut),
         cmocka_unit_test(log_line_without_callback_is_silent),
         cmocka_unit_test(checked_refuses_what_does_not_fit),
@@ -395,7 +449,7 @@ int main(void) {
         cmocka_unit_test(os_path_join_puts_one_slash),
         cmocka_unit_test(os_path_join_refuses_what_does_not_fit),
         cmocka_unit_test(os_seconds_never_runs_backwards),
-        WITH_DIR(os_exists_tells_files_from_directories),
+        WITH_DIR(os_exists_tells_what_is_there_from_directories),
         WITH_DIR(os_map_open_maps_all_bytes),
         WITH_DIR(os_map_open_of_empty_file_has_no_data),
         WITH_DIR(os_open_refuses_what_is_no_plain_file),

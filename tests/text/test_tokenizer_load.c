@@ -1,8 +1,8 @@
-/* test_tokenizer_load.c - what tokenizer.json and tokenizer_config.json may say, and what is
+/* test_tokenizer_load.c - what tokenizer.json and the files beside it may say, and what is
  * refused. */
+#include "support/expect.h"
+#include "support/temp_dir.h"
 #include "text/fixture.h"
-
-#include <unistd.h>
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
@@ -180,6 +180,8 @@ static void tokenizer_load_bad_config_is_refused(void **state) {
         {"{\"eos_token\":{\"content\":\"<s>\"}}", "eos_token \"<s>\" is not a token"},
         {"{\"add_bos_token\":true}", "bos_token names none"},
         {"{", "tokenizer_config.json"},
+        {"[]", "tokenizer_config.json: is no object"},
+        {"null", "tokenizer_config.json: is no object"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fm_tokenizer *t = NULL;
@@ -190,28 +192,106 @@ static void tokenizer_load_bad_config_is_refused(void **state) {
     }
 }
 
+/* ---- Directories ----------------------------------------------------------------------------- */
+
+static void write_tokenizer(const temp_dir *dir, const fixture_json *part) {
+    char *text = fixture_write(part);
+    temp_dir_write_text(dir, "tokenizer.json", text);
+    free(text);
+}
+
 static void tokenizer_load_open_needs_tokenizer_json_alone(void **state) {
-    (void)state;
-    char dir[] = "/tmp/fathom-test-XXXXXX";
-    char path[64];
+    const temp_dir *dir = *state;
     fm_tokenizer *t = NULL;
     fm_error err = {0};
-    assert_non_null(mkdtemp(dir));
-    assert_int_equal(fm_tokenizer_open(dir, &t, &err), FM_ERR_NOT_FOUND);
+    assert_int_equal(fm_tokenizer_open(dir->path, &t, &err), FM_ERR_NOT_FOUND);
     assert_non_null(strstr(err.text, "tokenizer.json"));
-    snprintf(path, sizeof path, "%s/tokenizer.json", dir);
-    char *text = fixture_write(&(fixture_json){0});
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-    fclose(file);
-    assert_int_equal(fm_tokenizer_open(dir, &t, &err), FM_OK);
+    write_tokenizer(dir, &(fixture_json){0});
+    t = fixture_open(dir->path);
     assert_int_equal(fm_tokenizer_vocab_size(t), 256);
     fm_tokenizer_close(t);
-    free(text);
-    unlink(path);
-    rmdir(dir);
 }
+
+/** The files beside tokenizer.json may be absent, but one that is there must be usable. */
+static void tokenizer_load_odd_files_are_refused(void **state) {
+    const temp_dir *dir = *state;
+    static const char *const files[] = {"tokenizer_config.json", "chat_template.jinja"};
+    write_tokenizer(dir, &(fixture_json){0});
+    for (int i = 0; i < 6; i++) {
+        char path[TEMP_PATH_SIZE], word[64];
+        fm_tokenizer *t;
+        fm_error err = {0};
+        static const char *const words[] = {"device or pipe", "is a directory", "leads nowhere"};
+        temp_dir_path(dir, files[i / 3], path);
+        if (i % 3 == 0) assert_int_equal(mkfifo(path, 0600), 0);
+        if (i % 3 == 1) assert_int_equal(mkdir(path, 0700), 0);
+        if (i % 3 == 2) assert_int_equal(symlink("nowhere", path), 0);
+        fm_status status = i % 3 == 2 ? FM_ERR_NOT_FOUND : FM_ERR_IO;
+        snprintf(word, sizeof word, "%s: is a ", files[i / 3]);
+        expect_error(path, fm_tokenizer_open(dir->path, &t, &err), &err, status, word);
+        expect_error(path, err.status, &err, status, words[i % 3]);
+        assert_null(t);
+        assert_int_equal(remove(path), 0);
+    }
+    fm_tokenizer_close(fixture_open(dir->path));
+}
+
+static void tokenizer_load_errors_say_which_directory(void **state) {
+    const temp_dir *dir = *state;
+    fm_tokenizer *t;
+    fm_error err = {0};
+    write_tokenizer(dir, &(fixture_json){.decoder = "null"});
+    expect_error("decoder", fm_tokenizer_open(dir->path, &t, &err), &err, FM_ERR_UNSUPPORTED,
+                 "tokenizer.json: the decoder");
+    assert_non_null(strstr(err.text, dir->path));
+}
+
+#define USER "<｜User｜>"
+#define R1   "{{'<｜Assistant｜><think>\\n'}}"
+#define V3   "{{'<｜Assistant｜>'}}"
+
+/** A template in a file of its own is the one that holds. */
+static void tokenizer_load_template_file_decides_the_layout(void **state) {
+    const temp_dir *dir = *state;
+    static const struct {
+        const char *config, *template, *layout;
+    } cases[] = {
+        {NULL, R1, "deepseek-r1"},
+        {NULL, "<｜Assistant｜><think>\n", "deepseek-r1"},
+        {NULL, V3, "deepseek-v3"},
+        {NULL, "", "deepseek-v3"},
+        {"{\"chat_template\":\"" V3 "\"}", R1, "deepseek-r1"},
+        {"{\"chat_template\":\"<｜Assistant｜><think>\\n\"}", V3, "deepseek-v3"},
+    };
+    write_tokenizer(dir, &(fixture_json){.added = ADDED("300", USER, "")});
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        temp_dir_write_text(dir, "chat_template.jinja", cases[i].template);
+        temp_dir_write_text(dir, "tokenizer_config.json", cases[i].config ? cases[i].config : "{}");
+        fm_tokenizer *t = fixture_open(dir->path);
+        assert_string_equal(fm_chat_layout(t), cases[i].layout);
+        fm_tokenizer_close(t);
+    }
+}
+
+static void tokenizer_load_template_file_has_a_limit(void **state) {
+    const temp_dir *dir = *state;
+    enum { LIMIT = 1 << 20 };
+    char *text = malloc(LIMIT + 1);
+    assert_non_null(text);
+    memset(text, ' ', LIMIT + 1);
+    write_tokenizer(dir, &(fixture_json){0});
+    temp_dir_write(dir, "chat_template.jinja", text, LIMIT);
+    fm_tokenizer_close(fixture_open(dir->path));
+    temp_dir_write(dir, "chat_template.jinja", text, LIMIT + 1);
+    free(text);
+    fm_tokenizer *t;
+    fm_error err = {0};
+    expect_error("template", fm_tokenizer_open(dir->path, &t, &err), &err, FM_ERR_LIMIT,
+                 "chat_template.jinja");
+    assert_null(t);
+}
+
+#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, temp_dir_setup, temp_dir_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -221,7 +301,11 @@ int main(void) {
         cmocka_unit_test(tokenizer_load_long_added_token_is_refused),
         cmocka_unit_test(tokenizer_load_bos_follows_config_and_post_processor),
         cmocka_unit_test(tokenizer_load_bad_config_is_refused),
-        cmocka_unit_test(tokenizer_load_open_needs_tokenizer_json_alone),
+        IN_DIR(tokenizer_load_open_needs_tokenizer_json_alone),
+        IN_DIR(tokenizer_load_odd_files_are_refused),
+        IN_DIR(tokenizer_load_errors_say_which_directory),
+        IN_DIR(tokenizer_load_template_file_decides_the_layout),
+        IN_DIR(tokenizer_load_template_file_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,7 @@ static void write_weights(const temp_dir *dir, const char *name, const char *edi
     free(bytes);
 }
 
-/** Both ways of opening must refuse `path`, with the same line. */
+/** Both ways of opening must refuse `path`, with the same line, which says where it was. */
 static void expect_refused(const char *what, const char *path, fm_status status, const char *word) {
     fm_error err = {0}, again = {0};
     fm_checkpoint *checkpoint;
@@ -68,6 +68,7 @@ static void expect_refused(const char *what, const char *path, fm_status status,
     assert_null(checkpoint);
     assert_null(model);
     assert_string_equal(err.text, again.text);
+    if (!strstr(err.text, path)) fail_msg("%s: \"%s\" does not say where", what, err.text);
     assert_int_equal(fm_checkpoint_open(path, &checkpoint, NULL), status);
 }
 
@@ -213,6 +214,7 @@ static const struct text_case {
     {"config.json", "{\"model_type\": \"llama\"", FM_ERR_FORMAT, "line 1"},
     {"config.json", "{}", FM_ERR_FORMAT, "model_type is missing"},
     {"config.json", "{\"model_type\": \"gpt2\"}", FM_ERR_UNSUPPORTED, "gpt2"},
+    {"generation_config.json", "[]", FM_ERR_FORMAT, "generation_config.json: is no object"},
     {"generation_config.json", "{", FM_ERR_FORMAT, "generation_config.json"},
     {"generation_config.json", "{\"eos_token_id\": -2}", FM_ERR_FORMAT, "eos_token_id"},
 };
@@ -225,6 +227,47 @@ static void checkpoint_broken_texts_are_refused(void **state) {
         temp_dir_write_text(dir, texts[i].file, texts[i].text);
         expect_refused(texts[i].text, dir->path, texts[i].status, texts[i].word);
     }
+}
+
+/** Files that a checkpoint has or may have, each replaced by what is no plain file. */
+static void checkpoint_odd_files_are_named_for_what_they_are(void **state) {
+    const temp_dir *dir = *state;
+    static const char *const files[] = {"config.json", "generation_config.json",
+                                        "model.safetensors", "model.safetensors.index.json",
+                                        "model-00002-of-00003.safetensors"};
+    static const struct {
+        const char *link; /* NULL: a pipe; "": a directory */
+        fm_status status;
+        const char *word;
+    } odd[] = {{NULL, FM_ERR_IO, "is a device or pipe"},
+               {"", FM_ERR_IO, "is a directory"},
+               {"/dev/zero", FM_ERR_IO, "is a device or pipe"},
+               {"nowhere", FM_ERR_NOT_FOUND, "is a link that leads nowhere"},
+               {"loop", FM_ERR_IO, "cannot be opened"}};
+    char path[TEMP_PATH_SIZE];
+    temp_dir_path(dir, "loop", path);
+    assert_int_equal(symlink("loop", path), 0);
+    copy_file(dir, "llama_sharded", "config.json");
+    copy_file(dir, "llama_sharded", "model.safetensors.index.json");
+    copy_file(dir, "llama_sharded", "model-00001-of-00003.safetensors");
+    copy_file(dir, "llama_sharded", "model-00002-of-00003.safetensors");
+    copy_file(dir, "llama_sharded", "model-00003-of-00003.safetensors");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        for (size_t k = 0; k < sizeof odd / sizeof *odd; k++) {
+            char saved[TEMP_PATH_SIZE], word[256];
+            temp_dir_path(dir, files[i], path);
+            temp_dir_path(dir, "saved", saved);
+            bool was_there = rename(path, saved) == 0;
+            if (!odd[k].link)
+                assert_int_equal(mkfifo(path, 0600), 0);
+            else
+                assert_int_equal(*odd[k].link ? symlink(odd[k].link, path) : mkdir(path, 0700), 0);
+            snprintf(word, sizeof word, "/%s: %s", files[i], odd[k].word);
+            expect_refused(files[i], dir->path, odd[k].status, word);
+            assert_int_equal(remove(path), 0);
+            if (was_there) assert_int_equal(rename(saved, path), 0);
+        }
+    fm_checkpoint_close(open_checkpoint(dir->path));
 }
 
 /** Edits of the description or of the weights' header that make the two disagree. */
@@ -258,7 +301,7 @@ static const struct disagreement {
     {"llama_mha", "",
      "model.layers.0.self_attn.k_proj.weight={\"dtype\":\"BF16\",\"shape\":[48,48],"
      "\"data_offsets\":[271296,275904]}",
-     FM_ERR_UNSUPPORTED, "those it is stacked with are F32"},
+     FM_ERR_UNSUPPORTED, "those it is stacked with are F32: save all of the checkpoint's weights"},
     {"v3_mtp", "", "model.layers.2.mlp.gate.e_score_correction_bias", FM_ERR_FORMAT,
      "e_score_correction_bias is missing"},
     {"v3_mtp", "", "model.layers.2.mlp.experts.7.up_proj.weight", FM_ERR_FORMAT,
@@ -325,6 +368,7 @@ int main(void) {
         IN_DIR(checkpoint_without_a_head_shares_the_embedding),
         IN_DIR(checkpoint_wrong_paths_are_refused),
         IN_DIR(checkpoint_broken_texts_are_refused),
+        IN_DIR(checkpoint_odd_files_are_named_for_what_they_are),
         IN_DIR(checkpoint_files_that_disagree_are_refused),
         IN_DIR(checkpoint_cut_weights_are_refused),
         IN_DIR(checkpoint_missing_shards_are_refused),

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "data/npy.h"
+#include "support/expect.h"
 #include "support/temp_dir.h"
 
 static char *read_file(const char *path, size_t *size) {
@@ -168,12 +169,101 @@ static void npy_close_says_when_the_name_is_taken_by_a_directory(void **state) {
     char path[TEMP_PATH_SIZE];
     npy *n;
     fm_error err = {0};
-    temp_dir_write_text(dir, "a.npy/inside", "x");
     temp_dir_path(dir, "a.npy", path);
     assert_int_equal(npy_create(path, 0, 1, &n, NULL), FM_OK);
+    temp_dir_write_text(dir, "a.npy/inside", "x"); /* after it was looked at */
     assert_int_equal(npy_close(n, &err), FM_ERR_IO);
     assert_non_null(strstr(err.text, "cannot be written"));
     assert_int_equal(temp_dir_count(dir), 1);
+}
+
+/* ---- What stands under the name already ------------------------------------------------------- */
+
+/** Writes an array of one value; the status of whatever failed first. */
+static fm_status write_one(const char *path, fm_error *err) {
+    npy *n;
+    const float value = 1;
+    fm_status status = npy_create(path, 1, 1, &n, err);
+    if (status != FM_OK) return status;
+    assert_int_equal(npy_write(n, &value, 1, err), FM_OK);
+    return npy_close(n, err);
+}
+
+/** Type and permissions of what `name` is itself, links not followed. */
+static mode_t mode_of(const temp_dir *dir, const char *name) {
+    char path[TEMP_PATH_SIZE];
+    struct stat st;
+    temp_dir_path(dir, name, path);
+    assert_int_equal(lstat(path, &st), 0);
+    return st.st_mode;
+}
+
+static void expect_left_alone(const temp_dir *dir, const char *name, const char *word) {
+    char path[TEMP_PATH_SIZE];
+    fm_error err = {0};
+    npy *n;
+    mode_t before = mode_of(dir, name);
+    int count = temp_dir_count(dir);
+    temp_dir_path(dir, name, path);
+    expect_error(name, npy_create(path, 1, 1, &n, &err), &err, FM_ERR_IO, word);
+    assert_null(n);
+    assert_int_equal(mode_of(dir, name), before);
+    assert_int_equal(temp_dir_count(dir), count);
+}
+
+static void npy_create_leaves_alone_what_is_no_plain_file(void **state) {
+    const temp_dir *dir = *state;
+    char path[TEMP_PATH_SIZE];
+    temp_dir_path(dir, "pipe", path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    temp_dir_write_text(dir, "folder/inside", "x");
+    static const char *const links[][2] = {
+        {"pipe", "to_pipe"}, {"folder", "to_folder"}, {"absent", "to_nothing"}, {"loop", "loop"}};
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        temp_dir_path(dir, links[i][1], path);
+        assert_int_equal(symlink(links[i][0], path), 0);
+    }
+    expect_left_alone(dir, "pipe", "is a directory, device or pipe");
+    expect_left_alone(dir, "folder", "is a directory, device or pipe");
+    expect_left_alone(dir, "to_pipe", "is a directory, device or pipe");
+    expect_left_alone(dir, "to_folder", "is a directory, device or pipe");
+    expect_left_alone(dir, "to_nothing", "is a link that leads nowhere");
+    expect_left_alone(dir, "loop", "cannot be examined");
+}
+
+static void npy_close_writes_through_a_link(void **state) {
+    const temp_dir *dir = *state;
+    char path[TEMP_PATH_SIZE], target[TEMP_PATH_SIZE];
+    fm_error err = {0};
+    size_t size;
+    temp_dir_write_text(dir, "elsewhere/a.npy", "older");
+    temp_dir_path(dir, "link.npy", path);
+    temp_dir_path(dir, "elsewhere/a.npy", target);
+    assert_int_equal(symlink("elsewhere/a.npy", path), 0);
+    assert_int_equal(write_one(path, &err), FM_OK);
+    assert_true(S_ISLNK(mode_of(dir, "link.npy")));
+    free(read_file(target, &size));
+    assert_int_equal(size, 132);
+    assert_int_equal(temp_dir_count(dir), 2);
+}
+
+static void npy_close_keeps_an_older_files_permissions(void **state) {
+    const temp_dir *dir = *state;
+    static const mode_t modes[] = {0600, 0640, 0666, 0755};
+    char path[TEMP_PATH_SIZE];
+    fm_error err = {0};
+    temp_dir_path(dir, "a.npy", path);
+    mode_t mask = umask(027);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        temp_dir_write_text(dir, "a.npy", "older");
+        assert_int_equal(chmod(path, modes[i]), 0);
+        assert_int_equal(write_one(path, &err), FM_OK);
+        assert_int_equal(mode_of(dir, "a.npy") & 0777, modes[i]);
+    }
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(write_one(path, &err), FM_OK);
+    umask(mask);
+    assert_int_equal(mode_of(dir, "a.npy") & 0777, 0640);
 }
 
 /** A limit on file sizes stands for the full disk. */
@@ -216,6 +306,9 @@ int main(void) {
         WITH_DIR(npy_create_refuses_senseless_shapes),
         WITH_DIR(npy_create_says_why_it_cannot),
         WITH_DIR(npy_close_says_when_the_name_is_taken_by_a_directory),
+        WITH_DIR(npy_create_leaves_alone_what_is_no_plain_file),
+        WITH_DIR(npy_close_writes_through_a_link),
+        WITH_DIR(npy_close_keeps_an_older_files_permissions),
         WITH_DIR(npy_full_disk_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,8 @@ static const struct yarn_case {
      22.5144406},
     {"ramp of no width at the first pair", "deepseek_v3",
      "quantization_config;rope_scaling/original_max_position_embeddings=6", 40, 0, 0.001},
+    {"ramp cut at the last dimension", "deepseek_v3",
+     "quantization_config;rope_scaling/beta_slow=0.000001", 40, 10, 63},
     {"ramp before the first pair", "deepseek_v3",
      "quantization_config;rope_scaling/original_max_position_embeddings=4", 40, 0, -1},
 };

@@ -414,7 +414,7 @@ static const broken_index broken_indexes[] = {
     {"{'weight_map':{'x':'c:a.safetensors'}}", FM_ERR_FORMAT, "only a plain file name"},
     {"{'weight_map':{'x':'absent.safetensors'}}", FM_ERR_NOT_FOUND,
      "/absent.safetensors: is named by model.safetensors.index.json and absent"},
-    {"{'weight_map':{'x':'sub'}}", FM_ERR_NOT_FOUND, "/sub: is named by"},
+    {"{'weight_map':{'x':'sub'}}", FM_ERR_IO, "/sub: is a directory"},
     {"{'weight_map':{'z':'a.safetensors'}}", FM_ERR_FORMAT, "tensor z is not in a.safetensors"},
     {"{'weight_map':{'x':'b.safetensors','y':'a.safetensors'}}", FM_ERR_FORMAT,
      "tensor x is not in b.safetensors"},
