@@ -261,7 +261,10 @@ void options_print_help(const command *c) {
         char label[32], left[64];
         option_label(row, label);
         snprintf(left, sizeof left, "%s %s", label, row->value ? row->value : "");
-        printf("  %-28s %s\n", left, row->help);
+        if (strlen(left) > 28)
+            printf("  %s\n  %-28s %s\n", left, "", row->help);
+        else
+            printf("  %-28s %s\n", left, row->help);
     }
     printf("\nfor example:\n%s", c->examples);
 }
