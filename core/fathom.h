@@ -367,10 +367,14 @@ typedef fm_status (*fm_logits_fn)(void *user, const float *logits, int32_t n_row
 fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_logits_fn sink,
                            void *user, fm_error *err);
 
+/** Asked now and then while a long call runs; false ends the call. */
+typedef bool (*fm_go_on_fn)(void *user);
+
 /** The same, written to a NumPy file: float32 [n_ids, vocab_size]. It appears under `path` only
- * when it is complete. */
+ * when it is complete. `go_on` (NULL: always true) is asked before each group of rows, at least
+ * once a step; when it says false nothing is left behind, and the call gives FM_ERR_IO. */
 fm_status fm_engine_write_logits(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
-                                 fm_error *err);
+                                 fm_go_on_fn go_on, void *user, fm_error *err);
 
 /** The library's version, "0.1.0". */
 const char *fm_version(void);

@@ -1,6 +1,7 @@
 /* answer.c - generates, streams and reports one answer. */
 #include "answer.h"
 
+#include "answer_rate.h"
 #include "bytes.h"
 #include "json_out.h"
 #include "terminal.h"
@@ -113,17 +114,6 @@ static int answer_step(answer *a) {
     return a->no_memory ? terminal_fail("out of memory for the answer") : STATUS_DONE;
 }
 
-static double rate(int32_t tokens, double seconds) {
-    return seconds > 0 && tokens > 0 ? tokens / seconds : 0;
-}
-
-/* The first token comes out of the prompt's last step, so there is one decoding step less than
- * tokens; an end token took a step too, though it is not counted. */
-static double decode_rate(const fm_event *end) {
-    int32_t n_steps = end->n_generated - (end->finish == FM_FINISH_STOP ? 0 : 1);
-    return rate(n_steps, end->decode_seconds);
-}
-
 static const char *finish_text(fm_finish finish) {
     switch (finish) {
     case FM_FINISH_STOP:
@@ -151,9 +141,8 @@ static int print_json(const answer *a) {
     ok = ok && cJSON_AddStringToObject(object, "finish_reason", finish_text(end->finish)) &&
          cJSON_AddNumberToObject(object, "prompt_tokens", end->n_prompt) &&
          cJSON_AddNumberToObject(object, "generated_tokens", end->n_generated) &&
-         json_out_rate(object, "prefill_tokens_per_s",
-                       rate(end->n_prefilled, end->prefill_seconds)) &&
-         json_out_rate(object, "decode_tokens_per_s", decode_rate(end));
+         json_out_rate(object, "prefill_tokens_per_s", answer_prefill_rate(end)) &&
+         json_out_rate(object, "decode_tokens_per_s", answer_decode_rate(end));
     if (a->sampling.temperature > 0) ok = ok && json_out_count(object, "seed", a->sampling.seed);
     return json_out_print(object, ok);
 }
@@ -167,8 +156,8 @@ static void print_stats(const answer *a) {
         snprintf(whole, sizeof whole, " of %" PRId32, end->n_prompt);
     terminal_note("prompt %" PRId32 "%s tokens at %.1f tokens/s, generated %" PRId32
                   " at %.1f tokens/s%s; %s",
-                  end->n_prefilled, whole, rate(end->n_prefilled, end->prefill_seconds),
-                  end->n_generated, decode_rate(end), seed, fm_model_summary(a->session->model));
+                  end->n_prefilled, whole, answer_prefill_rate(end), end->n_generated,
+                  answer_decode_rate(end), seed, fm_model_summary(a->session->model));
 }
 
 /* The end of the text, or the JSON object; then the line of speeds. */

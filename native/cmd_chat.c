@@ -1,4 +1,4 @@
-/* cmd_chat.c - one question in the model's own chat layout. */
+/* cmd_chat.c - one question in a chat layout that is built in. */
 #include "answer.h"
 #include "command.h"
 #include "prompt.h"
@@ -22,7 +22,7 @@ static int encode_question(const options *o, const fm_tokenizer *t, fm_tokens *o
         size_t n_messages = 0;
         if (o->system) messages[n_messages++] = (fm_message){"system", o->system};
         messages[n_messages++] = (fm_message){"user", question.data};
-        if (fm_chat_encode(t, NULL, messages, n_messages, out, &err) != FM_OK)
+        if (fm_chat_encode(t, o->layout, messages, n_messages, out, &err) != FM_OK)
             status = terminal_fail("%s", err.text);
     }
     bytes_free(&question);

@@ -61,8 +61,14 @@ static const char *shape_text(const fm_tensor_info *tensor, char text[200]) {
 /* Names come from the file: a control character in one must not reach the terminal. */
 static void print_name(const char *name, int width) {
     int printed = 0;
-    for (; *name; name++, printed++)
-        putchar((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
+    for (; *name; printed++) {
+        size_t length = terminal_char(name);
+        if (length > 0)
+            fwrite(name, 1, length, stdout);
+        else
+            putchar('?');
+        name += length > 0 ? length : 1;
+    }
     for (; printed < width; printed++) putchar(' ');
 }
 

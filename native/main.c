@@ -6,15 +6,29 @@
 
 static const command commands[] = {
     {"generate", COMMAND_GENERATE, 1, "generate MODEL (-p TEXT|@FILE|- | --ids 1,2,3) [-n N]",
-     "Continues a text, without a chat layout. Only the new text is printed.", cmd_generate},
-    {"chat", COMMAND_CHAT, 1, "chat MODEL -p TEXT|@FILE|- [--system TEXT]",
-     "Asks one question in the model's chat layout.", cmd_chat},
+     "Continues a text, without a chat layout. Only the new text is printed.",
+     "  fathom generate models/smollm2 -p 'The capital of France is' -n 20\n"
+     "  fathom generate models/smollm2 -p @story.txt --temperature 0.8 --top-p 0.95 --seed 7\n",
+     cmd_generate},
+    {"chat", COMMAND_CHAT, 1, "chat MODEL -p TEXT|@FILE|- [--system TEXT] [--template NAME]",
+     "Asks one question in one of the built-in layouts, the one that fits the vocabulary.\n"
+     "The layouts are deepseek-v3, deepseek-r1 and chatml. A template that the checkpoint brings "
+     "is\n"
+     "not evaluated in this version, so chatml comes without a default system text.",
+     "  fathom chat models/smollm2 -p 'Why is the sky blue?'\n"
+     "  fathom chat models/smollm2 -p @question.txt --system 'Answer in one sentence.'\n",
+     cmd_chat},
     {"logits", COMMAND_LOGITS, 1, "logits MODEL (-p TEXT|@FILE|- | --ids 1,2,3) --out F.npy",
-     "Writes the logits of every token of a prompt.", cmd_logits},
+     "Writes the logits of every token of a prompt.",
+     "  fathom logits models/smollm2 -p 'The capital of France is' --out logits.npy\n", cmd_logits},
     {"tokenize", COMMAND_TOKENIZE, 2, "tokenize MODEL [--decode] [--plain] TEXT|-",
-     "Prints the token ids of a text. Needs no weights.", cmd_tokenize},
+     "Prints the token ids of a text. Needs no weights.",
+     "  fathom tokenize models/smollm2 'The capital of France is'\n"
+     "  fathom tokenize models/smollm2 --decode '504 3575 282 4649 314'\n",
+     cmd_tokenize},
     {"inspect", COMMAND_INSPECT, 1, "inspect MODEL",
-     "Describes a checkpoint: architecture, parameters, bytes, tensors.", cmd_inspect},
+     "Describes a checkpoint: architecture, parameters, bytes, tensors.",
+     "  fathom inspect models/smollm2\n", cmd_inspect},
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -22,9 +36,12 @@ enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 static int print_help(void) {
     printf("fathom %s - runs DeepSeek-family language models\n\n", fm_version());
     for (int i = 0; i < N_COMMANDS; i++)
-        printf("  fathom %s\n      %s\n", commands[i].usage, commands[i].summary);
+        printf("  fathom %s\n      %.*s\n", commands[i].usage,
+               (int)strcspn(commands[i].summary, "\n"), commands[i].summary);
     printf("\nMODEL is a directory with config.json, tokenizer.json and *.safetensors.\n"
-           "fathom COMMAND --help lists the options of a command; fathom --version the version.\n");
+           "fathom COMMAND --help lists the options of a command; fathom --version the version.\n"
+           "\nfor example:\n%s%s",
+           commands[0].examples, commands[1].examples);
     return STATUS_DONE;
 }
 

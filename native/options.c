@@ -4,7 +4,6 @@
 #include "terminal.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,6 @@ typedef struct option_row {
     double min;
     double max;
     unsigned commands;
-    bool common;       /* accepted by every command, so that scripts can pass one set to all */
     const char *value; /* how --help writes the value; the choices of OPTION_CHOICE */
     const char *help;
 } option_row;
@@ -40,54 +38,53 @@ enum {
 #define FIELD(name) offsetof(options, name)
 
 static const option_row option_rows[] = {
-    {NULL, 'p', OPTION_TEXT, FIELD(prompt), 0, 0, RUNNING, false, "TEXT|@FILE|-",
+    {NULL, 'p', OPTION_TEXT, FIELD(prompt), 0, 0, RUNNING, "TEXT|@FILE|-",
      "the prompt: text, a file's contents, or standard input"},
-    {"ids", 0, OPTION_TEXT, FIELD(ids), 0, 0, COMMAND_GENERATE | COMMAND_LOGITS, false, "1,2,3",
+    {"ids", 0, OPTION_TEXT, FIELD(ids), 0, 0, COMMAND_GENERATE | COMMAND_LOGITS, "1,2,3",
      "token ids instead of -p; nothing is added to them"},
-    {NULL, 'n', OPTION_COUNT, FIELD(max_new), 0, MAX_CONTEXT, ANSWERING, false, "N",
+    {NULL, 'n', OPTION_COUNT, FIELD(max_new), 0, MAX_CONTEXT, ANSWERING, "N",
      "new tokens at most (128; 0: until the context is full)"},
-    {"system", 0, OPTION_TEXT, FIELD(system), 0, 0, COMMAND_CHAT, false, "TEXT",
+    {"system", 0, OPTION_TEXT, FIELD(system), 0, 0, COMMAND_CHAT, "TEXT",
      "a system message before the question"},
-    {"out", 0, OPTION_TEXT, FIELD(out), 0, 0, COMMAND_LOGITS, false, "F.npy",
+    {"template", 0, OPTION_CHOICE, FIELD(layout), 0, 0, COMMAND_CHAT,
+     "deepseek-v3|deepseek-r1|chatml", "the chat layout (the one that fits the vocabulary)"},
+    {"out", 0, OPTION_TEXT, FIELD(out), 0, 0, COMMAND_LOGITS, "F.npy",
      "the file to write: float32 [tokens, vocabulary]"},
-    {"decode", 0, OPTION_FLAG, FIELD(decode), 0, 0, COMMAND_TOKENIZE, false, NULL,
+    {"decode", 0, OPTION_FLAG, FIELD(decode), 0, 0, COMMAND_TOKENIZE, NULL,
      "TEXT holds ids; print their bytes, nothing added"},
-    {"plain", 0, OPTION_FLAG, FIELD(plain), 0, 0, COMMAND_TOKENIZE, false, NULL,
+    {"plain", 0, OPTION_FLAG, FIELD(plain), 0, 0, COMMAND_TOKENIZE, NULL,
      "added tokens in the text stay text"},
-    {"device", 0, OPTION_CHOICE, FIELD(device), 0, 0, RUNNING, true, "auto|cpu",
-     "where to run (auto)"},
-    {"dtype", 0, OPTION_CHOICE, FIELD(dtype), 0, 0, RUNNING, true, "auto|f32|bf16|f16",
+    {"device", 0, OPTION_CHOICE, FIELD(device), 0, 0, RUNNING, "auto|cpu", "where to run (auto)"},
+    {"dtype", 0, OPTION_CHOICE, FIELD(dtype), 0, 0, RUNNING, "auto|f32|bf16|f16",
      "number format of the weights (auto: as in the files)"},
-    {"cache-dtype", 0, OPTION_CHOICE, FIELD(cache_dtype), 0, 0, RUNNING, true, "auto|f32|bf16",
+    {"cache-dtype", 0, OPTION_CHOICE, FIELD(cache_dtype), 0, 0, RUNNING, "auto|f32|bf16",
      "number format of cached keys and values (auto: f32 with f32 weights, else bf16)"},
-    {"ctx", 0, OPTION_COUNT, FIELD(ctx), 1, MAX_CONTEXT, RUNNING, true, "N",
+    {"ctx", 0, OPTION_COUNT, FIELD(ctx), 1, MAX_CONTEXT, RUNNING, "N",
      "context in tokens (the model's, at most 4096)"},
-    {"threads", 0, OPTION_COUNT, FIELD(threads), 1, 256, RUNNING, true, "N",
+    {"threads", 0, OPTION_COUNT, FIELD(threads), 1, 256, RUNNING, "N",
      "threads (the physical cores that may be used)"},
-    {"isa", 0, OPTION_CHOICE, FIELD(isa), 0, 0, RUNNING, true, "scalar|avx2|avx512",
+    {"isa", 0, OPTION_CHOICE, FIELD(isa), 0, 0, RUNNING, "scalar|avx2|avx512",
      "instruction set, for comparing; all give the same bits (the best there is)"},
-    {"chunk", 0, OPTION_COUNT, FIELD(chunk), 1, 8192, RUNNING, true, "N",
-     "prompt tokens per step (256)"},
-    {"temperature", 0, OPTION_REAL, FIELD(temperature), 0, 100, ANSWERING, true, "X",
+    {"chunk", 0, OPTION_COUNT, FIELD(chunk), 1, 8192, RUNNING, "N", "prompt tokens per step (256)"},
+    {"temperature", 0, OPTION_REAL, FIELD(temperature), 0, 100, ANSWERING, "X",
      "0 takes the best token each time, the values below then have no effect (0)"},
-    {"top-k", 0, OPTION_COUNT, FIELD(top_k), 0, INT32_MAX, ANSWERING, true, "N",
+    {"top-k", 0, OPTION_COUNT, FIELD(top_k), 0, INT32_MAX, ANSWERING, "N",
      "draw among the N best tokens (0: all)"},
-    {"top-p", 0, OPTION_REAL, FIELD(top_p), 0, 1, ANSWERING, true, "X",
-     "draw among the best tokens that have probability X together (1: all)"},
-    {"min-p", 0, OPTION_REAL, FIELD(min_p), 0, 1, ANSWERING, true, "X",
+    {"top-p", 0, OPTION_REAL, FIELD(top_p), 0, 1, ANSWERING, "X",
+     "draw among the best tokens that have probability X together (0 or 1: all)"},
+    {"min-p", 0, OPTION_REAL, FIELD(min_p), 0, 1, ANSWERING, "X",
      "drop tokens below X times the best one's probability (0: none)"},
-    {"seed", 0, OPTION_SEED, 0, 0, 0, ANSWERING, true, "S",
+    {"seed", 0, OPTION_SEED, 0, 0, 0, ANSWERING, "S",
      "the same seed draws the same tokens (a new one each time)"},
     {"json", 0, OPTION_FLAG, FIELD(json), 0, 0, ANSWERING | COMMAND_TOKENIZE | COMMAND_INSPECT,
-     true, NULL, "print one JSON object"},
-    {"stats", 0, OPTION_FLAG, FIELD(stats), 0, 0, ANSWERING, true, NULL,
+     NULL, "print one JSON object"},
+    {"stats", 0, OPTION_FLAG, FIELD(stats), 0, 0, ANSWERING, NULL,
      "a line with speeds on standard error after the answer"},
-    {"help", 'h', OPTION_FLAG, FIELD(help), 0, 0, ~0u, true, NULL, "this text"},
+    {"help", 'h', OPTION_FLAG, FIELD(help), 0, 0, ~0u, NULL, "this text"},
 };
 
 enum {
     N_OPTIONS = sizeof(option_rows) / sizeof(option_rows[0]),
-    LONG_BASE = 256, /* what getopt_long returns for row i's long name is LONG_BASE + i */
 };
 
 /* ---- Values ---------------------------------------------------------------------------------- */
@@ -174,69 +171,84 @@ static int store_value(options *o, const option_row *row, const char *label, con
 
 /* ---- Parsing --------------------------------------------------------------------------------- */
 
-/* The table in the form getopt_long wants. The leading ':' tells a missing value from a wrong name.
- */
-static void make_getopt_tables(struct option longs[N_OPTIONS + 1], char shorts[2 * N_OPTIONS + 2]) {
-    size_t n_longs = 0, n_shorts = 0;
-    shorts[n_shorts++] = ':';
-    for (int i = 0; i < N_OPTIONS; i++) {
-        const option_row *row = &option_rows[i];
-        int has_value = row->kind == OPTION_FLAG ? no_argument : required_argument;
-        if (row->name)
-            longs[n_longs++] = (struct option){row->name, has_value, NULL, LONG_BASE + i};
-        if (!row->letter) continue;
-        shorts[n_shorts++] = row->letter;
-        if (has_value == required_argument) shorts[n_shorts++] = ':';
-    }
-    longs[n_longs] = (struct option){0};
-    shorts[n_shorts] = '\0';
-}
+/* The words of a command line, and the one that is read next. */
+typedef struct word_list {
+    int count;
+    char **words;
+    int at;
+} word_list;
 
-static const option_row *find_row(int code) {
-    if (code >= LONG_BASE) return &option_rows[code - LONG_BASE];
-    for (int i = 0; i < N_OPTIONS; i++)
-        if (code && option_rows[i].letter == code) return &option_rows[i];
+/* The row of a long name, which must be whole: an abbreviation would change its meaning with the
+ * next option that is added. */
+static const option_row *find_name(const char *name, size_t length) {
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const char *known = option_rows[i].name;
+        if (known && strlen(known) == length && strncmp(known, name, length) == 0)
+            return &option_rows[i];
+    }
     return NULL;
 }
 
-/* `last` is the last word that getopt_long has read: the option itself when its name is unknown. */
-static int take_option(options *o, int code, const char *last) {
-    const char *name = o->command->name;
-    const option_row *row = find_row(code == ':' || code == '?' ? optopt : code);
+static const option_row *find_letter(char letter) {
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (option_rows[i].letter == letter) return &option_rows[i];
+    return NULL;
+}
+
+/* Reads "--name", "--name=VALUE", "-l" or "-lVALUE" at the list's place, with the next word where a
+ * value is missing, and moves on. */
+static int take_option(options *o, word_list *list) {
+    const char *command_name = o->command->name;
+    const char *word = list->words[list->at++];
+    bool is_long = word[1] == '-';
+    const char *name = word + (is_long ? 2 : 1);
+    size_t length = is_long ? strcspn(name, "=") : 1;
+    const option_row *row = is_long ? find_name(name, length) : find_letter(*name);
+    if (!row)
+        return terminal_refuse("unknown option '%s'; see: fathom %s --help", word, command_name);
+
     char label[32];
-    if (row)
-        option_label(row, label);
-    else if (optopt)
-        snprintf(label, sizeof label, "-%c", optopt);
-    if (code == ':') return terminal_refuse("%s needs a value; see: fathom %s --help", label, name);
-    if (code == '?' && row)
-        return terminal_refuse("%s takes no value; see: fathom %s --help", label, name);
-    if (code == '?')
-        return terminal_refuse("unknown option '%s'; see: fathom %s --help", optopt ? label : last,
-                               name);
-    if (!row->common && !(row->commands & o->command->bit))
-        return terminal_refuse("%s takes no %s; see: fathom %s --help", name, label, name);
-    return store_value(o, row, label, optarg);
+    option_label(row, label);
+    if (!(row->commands & o->command->bit))
+        return terminal_refuse("%s takes no %s; see: fathom %s --help", command_name, label,
+                               command_name);
+    const char *rest = name + length;
+    const char *value = *rest ? rest + (is_long ? 1 : 0) : NULL;
+    if (row->kind == OPTION_FLAG && value)
+        return terminal_refuse("%s takes no value; see: fathom %s --help", label, command_name);
+    if (row->kind != OPTION_FLAG && !value) {
+        if (list->at == list->count)
+            return terminal_refuse("%s needs a value; see: fathom %s --help", label, command_name);
+        value = list->words[list->at++];
+    }
+    return store_value(o, row, label, value);
+}
+
+static int take_word(options *o, int *n_words, const char *word) {
+    if (*n_words == o->command->max_words)
+        return terminal_refuse("one argument too many: '%s'; quote a text of several words", word);
+    o->words[(*n_words)++] = word;
+    return STATUS_DONE;
 }
 
 int options_parse(const command *c, int argc, char **argv, options *out) {
-    struct option longs[N_OPTIONS + 1];
-    char shorts[2 * N_OPTIONS + 2];
-    make_getopt_tables(longs, shorts);
+    word_list list = {argc, argv, 1};
+    int n_words = 0, status = STATUS_DONE;
+    bool only_words = false; /* behind "--" */
     *out = (options){.command = c, .max_new = 128, .top_p = 1};
-
-    opterr = 0; /* one voice: messages are ours */
-    for (;;) {
-        int code = getopt_long(argc, argv, shorts, longs, NULL);
-        if (code == -1) break;
-        int status = take_option(out, code, argv[optind - 1]);
-        if (status != STATUS_DONE) return status;
+    while (status == STATUS_DONE && list.at < argc) {
+        const char *word = argv[list.at];
+        if (!only_words && strcmp(word, "--") == 0) {
+            only_words = true;
+            list.at++;
+        } else if (!only_words && word[0] == '-' && word[1]) {
+            status = take_option(out, &list);
+        } else {
+            status = take_word(out, &n_words, word);
+            list.at++;
+        }
     }
-    if (argc - optind > c->max_words)
-        return terminal_refuse("one argument too many: '%s'; quote a text of several words",
-                               argv[optind + c->max_words]);
-    for (int i = 0; optind + i < argc; i++) out->words[i] = argv[optind + i];
-    return STATUS_DONE;
+    return status;
 }
 
 /* ---- Help and use ---------------------------------------------------------------------------- */
@@ -249,8 +261,12 @@ void options_print_help(const command *c) {
         char label[32], left[64];
         option_label(row, label);
         snprintf(left, sizeof left, "%s %s", label, row->value ? row->value : "");
-        printf("  %-28s %s\n", left, row->help);
+        if (strlen(left) > 28)
+            printf("  %s\n  %-28s %s\n", left, "", row->help);
+        else
+            printf("  %-28s %s\n", left, row->help);
     }
+    printf("\nfor example:\n%s", c->examples);
 }
 
 fm_model_params options_model_params(const options *o) {

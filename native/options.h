@@ -24,6 +24,7 @@ typedef struct command {
     int max_words; /* arguments that are no options: MODEL, and TEXT of tokenize */
     const char *usage;
     const char *summary;
+    const char *examples;         /* one or two whole lines of --help */
     int (*run)(const options *o); /* returns the exit status */
 } command;
 
@@ -34,6 +35,7 @@ struct options {
     const char *prompt; /* -p as written: TEXT, @FILE or - */
     const char *ids;
     const char *system;
+    const char *layout; /* --template; NULL: the one that fits the vocabulary */
     const char *out;
     int32_t max_new; /* tokens; 0: until the context is full */
     bool decode;
@@ -61,7 +63,7 @@ struct options {
  * line that says what is wrong. */
 int options_parse(const command *c, int argc, char **argv, options *out);
 
-/** Prints usage, summary and the options that have an effect in the command. */
+/** Prints usage, summary, examples and the options that have an effect in the command. */
 void options_print_help(const command *c);
 
 /** What the library's model and sampler take from the options. */

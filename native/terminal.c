@@ -15,6 +15,7 @@ static int write_error;
 
 void terminal_prepare(void) {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 bool terminal_has_colours(FILE *stream) {
@@ -24,13 +25,73 @@ bool terminal_has_colours(FILE *stream) {
     return isatty(fileno(stream)) && term && strcmp(term, "dumb") != 0;
 }
 
+size_t terminal_char(const char *text) {
+    const unsigned char *u = (const unsigned char *)text;
+    if (u[0] < 0x80) return u[0] >= 0x20 && u[0] != 0x7f ? 1 : 0;
+    size_t length = u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : 2;
+    if (u[0] < 0xc2 || u[0] > 0xf4) return 0;
+    /* A terminator is no continuation, so nothing behind it is read. */
+    for (size_t i = 1; i < length; i++)
+        if ((u[i] & 0xc0) != 0x80) return 0;
+    /* Too long a form, a surrogate, above U+10FFFF; and the controls from U+0080. */
+    if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f)) return 0;
+    if ((u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f)) return 0;
+    return u[0] == 0xc2 && u[1] < 0xa0 ? 0 : length;
+}
+
+/* The most bytes of a message that are shown of its beginning and of its end. What is wrong stands
+ * in front and what to do behind, so a word that is too long is cut between them. */
+enum { HEAD_MAX = 600, TAIL_MAX = 300, LINE_SIZE = HEAD_MAX + TAIL_MAX + 6 };
+
+/* Appends [from, to) to the line, a '?' for each byte that is no character. */
+static char *append_clean(char *line, const char *from, const char *to) {
+    while (from < to) {
+        size_t length = terminal_char(from);
+        if (length > (size_t)(to - from)) break; /* cut inside a character */
+        memcpy(line, length > 0 ? from : "?", length > 0 ? length : 1);
+        line += length > 0 ? length : 1;
+        from += length > 0 ? length : 1;
+    }
+    return line;
+}
+
+/* The message as one clean line. */
+static void lay_out(const char *text, char line[LINE_SIZE]) {
+    size_t length = strlen(text);
+    char *end = line;
+    if (length <= HEAD_MAX + TAIL_MAX) {
+        end = append_clean(end, text, text + length);
+    } else {
+        const char *tail = text + length - TAIL_MAX;
+        while ((*tail & 0xc0) == 0x80) tail++;
+        end = append_clean(end, text, text + HEAD_MAX);
+        memcpy(end, " ... ", 5);
+        end = append_clean(end + 5, tail, text + length);
+    }
+    *end = '\0';
+}
+
+/* The formatted text, whatever its length; NULL when memory is out. The caller frees it. */
+static char *format_text(const char *format, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+    if (text) vsnprintf(text, (size_t)length + 1, format, args);
+    return text;
+}
+
+/* The one way to standard error: whatever the text holds, one line comes of it. */
 static void print_line(const char *label_style, const char *text_style, const char *label,
                        const char *format, va_list args) {
+    char line[LINE_SIZE];
+    char *text = format_text(format, args);
     bool colours = terminal_has_colours(stderr);
-    fprintf(stderr, "%s%s%s%s", colours ? label_style : "", label, colours ? "\033[0m" : "",
-            colours ? text_style : "");
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "%s\n", colours ? "\033[0m" : "");
+    lay_out(text ? text : "out of memory for a message", line);
+    free(text);
+    fprintf(stderr, "%s%s%s%s%s%s\n", colours ? label_style : "", label, colours ? "\033[0m" : "",
+            colours ? text_style : "", line, colours ? "\033[0m" : "");
 }
 
 int terminal_fail(const char *format, ...) {
@@ -77,8 +138,10 @@ static void on_interrupt(int signal_number) {
 }
 
 void terminal_watch_interrupt(void) {
-    /* SA_RESETHAND puts the default action back, which is what makes the second interrupt final. */
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    /* SA_RESETHAND puts the default action back, which is what makes the second interrupt final.
+     * SA_RESTART: a write that waits for its reader goes on, and the answer ends in order. */
+    struct sigaction action = {.sa_handler = on_interrupt,
+                               .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
 }

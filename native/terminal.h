@@ -12,15 +12,20 @@
 /** The exit statuses, which scripts rely on. */
 enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
-/** Makes a closed pipe an error of the write instead of the end of the process. Called once, first.
- */
+/** Makes a closed pipe and a full quota errors of the write instead of the end of the process.
+ * Called once, first. */
 void terminal_prepare(void);
 
 /** True when the stream is a terminal that may show colours (NO_COLOR and TERM=dumb forbid them).
  */
 bool terminal_has_colours(FILE *stream);
 
-/** Prints "fathom: TEXT" as one line on standard error; what is wrong and what to do.
+/** The bytes of the character that a terminated text begins with; 0 when that is a control
+ * character or no UTF-8, and then the first byte must not reach the terminal. */
+size_t terminal_char(const char *text);
+
+/** Prints "fathom: TEXT" as one line on standard error; what is wrong and what to do. Control
+ *  characters and broken UTF-8 become '?', and a very long text is cut in its middle.
  *  Return STATUS_FAILED and STATUS_USAGE, so that `return terminal_fail(…)` is the idiom. */
 int terminal_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int terminal_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -331,17 +331,21 @@ fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_lo
 
 typedef struct npy_sink {
     npy *file;
+    fm_go_on_fn go_on; /* NULL: always true */
+    void *user;
     fm_error *err;
 } npy_sink;
 
 static fm_status write_rows(void *user, const float *logits, int32_t n_rows) {
     npy_sink *sink = user;
+    if (sink->go_on && !sink->go_on(sink->user))
+        return error_set(sink->err, FM_ERR_IO, "the caller stopped the writing of logits");
     return npy_write(sink->file, logits, n_rows, sink->err);
 }
 
 fm_status fm_engine_write_logits(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
-                                 fm_error *err) {
-    npy_sink sink = {NULL, err};
+                                 fm_go_on_fn go_on, void *user, fm_error *err) {
+    npy_sink sink = {NULL, go_on, user, err};
     FM_TRY(check_outside(e, err));
     FM_TRY(check_ids(e, ids, n_ids, err));
     FM_TRY(npy_create(path, (int64_t)n_ids, fm_model_vocab_size(e->model), &sink.file, err));

@@ -164,8 +164,8 @@ static void engine_running_request_keeps_others_out(void **state) {
                      "a request is running");
         expect_error("logits", fm_engine_logits(r.engine, c.ids, 7, take_no_rows, NULL, &err), &err,
                      FM_ERR_STATE, "a request is running");
-        expect_error("write", fm_engine_write_logits(r.engine, c.ids, 7, path, &err), &err,
-                     FM_ERR_STATE, "a request is running");
+        expect_error("write", fm_engine_write_logits(r.engine, c.ids, 7, path, NULL, NULL, &err),
+                     &err, FM_ERR_STATE, "a request is running");
     } while (step(r.engine));
     expect_greedy(&answer, &c, 5);
     assert_int_equal(other.n, 0);

@@ -251,8 +251,9 @@ static void expect_locked(intruder *in) {
     assert_int_equal(active, 0);
     expect_error("logits", fm_engine_logits(in->engine, in->c->ids, 7, no_rows, NULL, &err), &err,
                  FM_ERR_STATE, word);
-    expect_error("write", fm_engine_write_logits(in->engine, in->c->ids, 7, in->path, &err), &err,
-                 FM_ERR_STATE, word);
+    expect_error("write",
+                 fm_engine_write_logits(in->engine, in->c->ids, 7, in->path, NULL, NULL, &err),
+                 &err, FM_ERR_STATE, word);
     in->n_calls++;
 }
 

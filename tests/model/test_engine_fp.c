@@ -89,7 +89,7 @@ static void write_logits_in(run *r, const oracle_case *c, const fp_mode *mode, c
                             result *out) {
     fp_mode_set(mode);
     uint32_t before = fp_mode_get();
-    fm_status status = fm_engine_write_logits(r->engine, c->ids, 7, path, NULL);
+    fm_status status = fm_engine_write_logits(r->engine, c->ids, 7, path, NULL, NULL, NULL);
     uint32_t after = fp_mode_get();
     fp_mode_reset();
     assert_int_equal(status, FM_OK);

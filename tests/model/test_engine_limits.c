@@ -283,7 +283,8 @@ static void logits_file_holds_the_engines_logits(void **state) {
         size_t size, n_values = (size_t)c->n_ids * (size_t)o.vocab * sizeof(float);
         fm_error err = {0};
         run r = run_open(LLAMA, &f32);
-        if (fm_engine_write_logits(r.engine, c->ids, (size_t)c->n_ids, path, &err) != FM_OK)
+        if (fm_engine_write_logits(r.engine, c->ids, (size_t)c->n_ids, path, NULL, NULL, &err) !=
+            FM_OK)
             fail_msg("%s", err.text);
         float *logits = run_logits(&r, c->ids, c->n_ids);
         char *file = json_edit_read(path, &size);
@@ -310,15 +311,18 @@ static void logits_file_that_fails_leaves_nothing(void **state) {
     temp_dir_path(dir, "absent/a.npy", absent);
     temp_dir_path(dir, "a.npy", good);
     run r = run_open(LLAMA, &f32);
-    expect_error("no such directory", fm_engine_write_logits(r.engine, prompt, 7, absent, &err),
-                 &err, FM_ERR_NOT_FOUND, "absent/a.npy");
-    expect_error("a directory", fm_engine_write_logits(r.engine, prompt, 7, dir->path, &err), &err,
+    expect_error("no such directory",
+                 fm_engine_write_logits(r.engine, prompt, 7, absent, NULL, NULL, &err), &err,
+                 FM_ERR_NOT_FOUND, "absent/a.npy");
+    expect_error("a directory",
+                 fm_engine_write_logits(r.engine, prompt, 7, dir->path, NULL, NULL, &err), &err,
                  FM_ERR_IO, dir->path);
-    expect_error("empty", fm_engine_write_logits(r.engine, prompt, 0, good, &err), &err, FM_ERR_ARG,
-                 "empty");
-    expect_error("bad id", fm_engine_write_logits(r.engine, too_large, 3, good, &err), &err,
-                 FM_ERR_ARG, "token id 224");
-    expect_error("too long", fm_engine_write_logits(r.engine, thousand, 1000, good, &err), &err,
+    expect_error("empty", fm_engine_write_logits(r.engine, prompt, 0, good, NULL, NULL, &err), &err,
+                 FM_ERR_ARG, "empty");
+    expect_error("bad id", fm_engine_write_logits(r.engine, too_large, 3, good, NULL, NULL, &err),
+                 &err, FM_ERR_ARG, "token id 224");
+    expect_error("too long",
+                 fm_engine_write_logits(r.engine, thousand, 1000, good, NULL, NULL, &err), &err,
                  FM_ERR_LIMIT, "the context 512");
     assert_int_equal(temp_dir_count(dir), 0);
     expect_usable(&r);

@@ -1,122 +1,8 @@
 #!/bin/sh
-# test_cli.sh PROGRAM - the command line as a contract: exit statuses, messages, output byte for
-# byte. Prints its cases the way cmocka does. The models are the tiny ones of tests/data: a
-# checkpoint of tests/data/oracle (weights, no tokenizer) and a tokenizer of tests/data/tokenizer,
-# joined in a temporary directory.
-set -u
-program=$1
-data=$(dirname "$0")/../data
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-
-tab=$(printf '\t')
-n_passed=0
-n_failed=0
-n_skipped=0
-
-# ---- Running and checking ------------------------------------------------------------------------
-
-# run ARGUMENT... - runs the program with $work/in as its input; leaves $status, $work/out and
-# $work/err.
-run() {
-    "$program" "$@" <"$work/in" >"$work/out" 2>"$work/err"
-    status=$?
-}
-
-complain() {
-    echo "    $*"
-    sed 's/^/    err: /' "$work/err"
-    verdict=failed
-}
-
-expect_status() {
-    [ "$status" -eq "$1" ] || complain "exit status $status, expected $1"
-}
-
-# The message is one line that begins with the program's name and holds the text.
-expect_message() {
-    [ "$(wc -l <"$work/err")" -eq 1 ] || complain "expected one line on standard error"
-    grep -q '^fathom: ' "$work/err" || complain "the message does not begin with 'fathom: '"
-    grep -qF -e "$1" "$work/err" || complain "the message does not hold: $1"
-}
-
-expect_refusal() {
-    expect_status 2
-    expect_message "$1"
-    [ ! -s "$work/out" ] || complain "a refusal printed something on standard output"
-}
-
-expect_failure() {
-    expect_status 1
-    expect_message "$1"
-}
-
-# expect_keys KEY EXPRESSION ... - one line of output: a JSON object with these members, in order.
-expect_keys() {
-    pattern=
-    while [ $# -gt 0 ]; do
-        pattern="$pattern${pattern:+,}\"$1\":$2"
-        shift 2
-    done
-    expect_output "\\{$pattern\\}"
-}
-
-# expect_output REGULAR_EXPRESSION - one line of output, the whole of which matches.
-expect_output() {
-    [ "$(wc -l <"$work/out")" -eq 1 ] || complain "expected one line of output"
-    grep -qxE -e "$1" "$work/out" || complain "output is: $(head -c 300 "$work/out")"
-}
-
-case_of() {
-    verdict=passed
-    : >"$work/in"
-    "$1"
-    case $verdict in
-    passed) n_passed=$((n_passed + 1)) && echo "[       OK ] $1" ;;
-    skipped) n_skipped=$((n_skipped + 1)) && echo "[  SKIPPED ] $1" ;;
-    *) n_failed=$((n_failed + 1)) && echo "[  FAILED  ] $1" ;;
-    esac
-}
-
-skip() {
-    echo "skip: $*"
-    verdict=skipped
-}
-
-# ---- Models --------------------------------------------------------------------------------------
-
-# The first directory below $1 that holds the file $2.
-first_with() {
-    for candidate in "$1"/*/"$2"; do
-        [ -f "$candidate" ] && dirname "$candidate" && return 0
-    done
-}
-
-tokenizer=$(first_with "$data/tokenizer" tokenizer.json)
-checkpoint=$(first_with "$data/oracle" config.json)
-both=$work/both
-mkdir "$both"
-[ -z "$checkpoint" ] || cp "$checkpoint"/*.json "$checkpoint"/*.safetensors "$both"
-[ -z "$tokenizer" ] || cp "$tokenizer/tokenizer.json" "$both"
-# The special tokens of the tokenizer lie behind the checkpoint's small vocabulary.
-echo '{"add_bos_token": false}' >"$both/tokenizer_config.json"
-
-need_tokenizer() {
-    [ -n "$tokenizer" ] && return 0
-    skip "no tokenizer in tests/data/tokenizer"
-    return 1
-}
-
-need_checkpoint() {
-    [ -n "$checkpoint" ] && return 0
-    skip "no checkpoint in tests/data/oracle"
-    return 1
-}
-
-need_both() {
-    need_tokenizer && need_checkpoint
-}
+# test_cli.sh PROGRAM - the command line as a contract: exit statuses, messages, what
+# tokenize and inspect print, byte for byte.
+# shellcheck source-path=SCRIPTDIR source=cli.sh
+. "$(dirname "$0")/cli.sh"
 
 # ---- Usage ---------------------------------------------------------------------------------------
 
@@ -143,7 +29,10 @@ cli_help_names_every_command() {
         grep -q "fathom $command " "$work/out" || complain "--help does not name $command"
         "$program" "$command" --help | grep -q "^usage: fathom $command " ||
             complain "$command --help has no usage line"
+        "$program" "$command" --help | sed '1,/^for example:$/d' |
+            grep -q "^  fathom $command " || complain "$command --help has no example"
     done
+    grep -q '^  fathom chat models' "$work/out" || complain "--help has no example"
 }
 
 cli_missing_model_names_the_next_step() {
@@ -183,6 +72,9 @@ cli_wrong_options_are_refused() {
         expect_refusal "$message"
     done <<END
 --bogus${tab}unknown option '--bogus'
+--temp 1${tab}unknown option '--temp'
+--stat${tab}unknown option '--stat'
+--=1${tab}unknown option '--=1'
 -y${tab}unknown option '-y'
 -p${tab}-p needs a value
 -p x --seed${tab}--seed needs a value
@@ -214,9 +106,69 @@ cli_wrong_options_are_refused() {
 END
 }
 
-cli_common_options_are_accepted_everywhere() {
-    run tokenize "$work/absent" --device cpu --dtype f32 --ctx 8 --threads 1 --seed 1 --stats text
-    expect_failure "No such file or directory"
+cli_options_of_other_commands_are_refused() {
+    while IFS=$tab read -r words message; do
+        # shellcheck disable=SC2086 # a list of words
+        run $words
+        expect_refusal "$message"
+    done <<END
+logits $both --ids 1 --out f --json${tab}logits takes no --json
+logits $both --ids 1 --out f --stats${tab}logits takes no --stats
+logits $both --ids 1 --out f --seed 1${tab}logits takes no --seed
+inspect $both --stats${tab}inspect takes no --stats
+inspect $both --threads 1${tab}inspect takes no --threads
+tokenize $both --temperature 3 x${tab}tokenize takes no --temperature
+tokenize $both --dtype f32 x${tab}tokenize takes no --dtype
+chat $both --ids 1${tab}chat takes no --ids
+generate $both -p x --template chatml${tab}generate takes no --template
+chat $both -p x --template llama${tab}--template takes deepseek-v3|deepseek-r1|chatml
+END
+}
+
+# What a user wrote comes back in one short line that can not talk to the terminal.
+cli_messages_are_one_clean_line() {
+    escape=$(printf 'a\nb\033[31m\302\233\r\377z')
+    shown='a?b?[31m????z'
+    run "$escape"
+    expect_refusal "unknown command '$shown'"
+    run generate "$both" "--$escape"
+    expect_refusal "unknown option '--$shown'"
+    run generate "$both" --device "$escape"
+    expect_refusal "not '$shown'"
+    run generate "$both" "--dtype=$escape"
+    expect_refusal "not '$shown'"
+    run generate "$both" -n "$escape"
+    expect_refusal "not '$shown'"
+    run generate "$both" -p "@$escape"
+    expect_failure "$shown: cannot be opened"
+    run inspect "$escape"
+    expect_failure "$shown: No such file"
+    run generate "$both" -p x --ids é
+    grep -q '?' "$work/err" && complain "a character was taken for a control"
+    run "é"
+    expect_refusal "unknown command 'é'"
+}
+
+cli_long_words_are_cut_in_messages() {
+    run "$(head -c 100000 /dev/zero | tr '\000' x)"
+    expect_refusal "; fathom --help lists them"
+    [ "$(wc -c <"$work/err")" -lt 1000 ] || complain "a message of $(wc -c <"$work/err") bytes"
+}
+
+cli_colours_are_for_terminals_that_want_them() {
+    [ -x "$(command -v script)" ] || { skip "no program script to make a terminal" && return; }
+    escape=$(printf '\033')
+    SHELL=/bin/sh TERM=xterm NO_COLOR='' script -qc "'$program' nothing" /dev/null </dev/null \
+        >"$work/out" 2>"$work/err"
+    grep -qF "$escape[1;31m" "$work/out" || complain "no colour: $(cat "$work/out")"
+    SHELL=/bin/sh TERM=xterm NO_COLOR=1 script -qc "'$program' nothing" /dev/null </dev/null \
+        >"$work/out" 2>"$work/err"
+    grep -qF "unknown command" "$work/out" || complain "no message on the terminal"
+    grep -qF "$escape" "$work/out" && complain "a colour in spite of NO_COLOR"
+    SHELL=/bin/sh TERM=dumb NO_COLOR='' script -qc "'$program' nothing" /dev/null </dev/null \
+        >"$work/out" 2>"$work/err"
+    grep -qF "$escape" "$work/out" && complain "a colour on a terminal without"
+    : >"$work/err"
 }
 
 cli_chat_without_a_question_shows_the_form() {
@@ -226,6 +178,8 @@ cli_chat_without_a_question_shows_the_form() {
 
 cli_logits_without_out_is_refused() {
     run logits "$both" --ids 1
+    expect_refusal "--out F.npy"
+    run logits "$both" --ids 1 --out ""
     expect_refusal "--out F.npy"
 }
 
@@ -318,204 +272,7 @@ tokenize_decode_refuses_what_is_no_id() {
     expect_failure "outside the vocabulary"
 }
 
-# ---- Answers -------------------------------------------------------------------------------------
-
-generate_without_tokenizer_prints_ids() {
-    need_checkpoint || return
-    run generate "$checkpoint" --ids 5,6,7 -n 4
-    expect_status 0
-    expect_output '[0-9]+( [0-9]+){0,3}'
-}
-
-generate_json_has_its_keys() {
-    need_checkpoint || return
-    rate='[0-9]+(\.[0-9]+)?'
-    run generate "$checkpoint" --ids 5,6,7 -n 4 --json
-    expect_status 0
-    expect_keys ids '\[[0-9,]*\]' text null finish_reason '"(length|stop)"' prompt_tokens 3 \
-        generated_tokens '[0-4]' prefill_tokens_per_s "$rate" decode_tokens_per_s "$rate"
-}
-
-generate_ids_are_the_same_in_both_forms() {
-    need_checkpoint || return
-    run generate "$checkpoint" --ids 5,6,7 -n 8
-    ids=$(tr ' ' ',' <"$work/out")
-    run generate "$checkpoint" --ids 5,6,7 -n 8 --json
-    grep -qF "{\"ids\":[$ids]," "$work/out" || complain "ids differ: $ids"
-}
-
-generate_seed_repeats_and_is_told() {
-    need_checkpoint || return
-    run generate "$checkpoint" --ids 5,6,7 -n 8 --temperature 1.5 --seed 7
-    cp "$work/out" "$work/first"
-    run generate "$checkpoint" --ids 5,6,7 -n 8 --temperature 1.5 --seed 7 --stats
-    cmp -s "$work/out" "$work/first" || complain "the same seed gave other tokens"
-    grep -q 'seed 7' "$work/err" || complain "--stats does not tell the seed"
-    run generate "$checkpoint" --ids 5,6,7 -n 8 --temperature 1.5 --json
-    grep -qE '"seed":[0-9]+}' "$work/out" || complain "--json does not tell a chosen seed"
-}
-
-generate_stats_is_one_line() {
-    need_checkpoint || return
-    run generate "$checkpoint" --ids 5,6,7 -n 4 --stats
-    expect_status 0
-    [ "$(wc -l <"$work/err")" -eq 1 ] || complain "expected one line on standard error"
-    grep -q '^prompt 3 tokens at .* tokens/s, generated [0-4] at .* tokens/s' "$work/err" ||
-        complain "the line of speeds looks different"
-}
-
-generate_prompt_forms_agree() {
-    need_both || return
-    printf 'Q' >"$work/prompt"
-    run generate "$both" -p Q -n 6
-    expect_status 0
-    cp "$work/out" "$work/first"
-    run generate "$both" -p "@$work/prompt" -n 6
-    cmp -s "$work/out" "$work/first" || complain "@FILE gave another answer"
-    printf 'Q' >"$work/in"
-    run generate "$both" -p - -n 6
-    cmp -s "$work/out" "$work/first" || complain "standard input gave another answer"
-}
-
-# The letter Z stands in for a BOS token: its id is within the checkpoint's vocabulary.
-generate_adds_exactly_one_bos() {
-    need_both || return
-    mkdir -p "$work/bos"
-    cp "$both"/* "$work/bos"
-    echo '{"add_bos_token": true, "bos_token": "Z"}' >"$work/bos/tokenizer_config.json"
-    for text in Q ZQ; do
-        run generate "$work/bos" -p $text -n 1 --json
-        expect_status 0
-        grep -q '"prompt_tokens":2,' "$work/out" || complain "$text: $(cat "$work/out")"
-    done
-    run generate "$both" -p Q -n 1 --json
-    grep -q '"prompt_tokens":1,' "$work/out" || complain "a BOS that nobody asked for"
-}
-
-generate_without_tokenizer_takes_no_text() {
-    need_checkpoint || return
-    run generate "$checkpoint" -p text
-    expect_failure "tokenizer.json"
-}
-
-generate_unreadable_prompts_fail() {
-    need_tokenizer || return
-    run generate "$tokenizer" -p "@$work/absent"
-    expect_failure "cannot be opened"
-    run generate "$tokenizer" -p "@$work"
-    expect_failure "cannot be read"
-}
-
-generate_foreign_id_fails() {
-    need_checkpoint || return
-    run generate "$checkpoint" --ids 1,2000000000
-    expect_failure ""
-}
-
-generate_full_disk_fails() {
-    need_checkpoint || return
-    [ -c /dev/full ] || { skip "no /dev/full" && return; }
-    "$program" generate "$checkpoint" --ids 5 -n 4 >/dev/full 2>"$work/err"
-    status=$?
-    expect_failure "standard output could not be written"
-}
-
-# A pipe whose reader is certainly gone: it has closed its end before the program starts.
-generate_closed_pipe_fails() {
-    need_checkpoint || return
-    mkfifo "$work/pipe"
-    : <"$work/pipe" &
-    exec 3>"$work/pipe"
-    wait $!
-    "$program" generate "$checkpoint" --ids 5 -n 4 >&3 2>"$work/err"
-    status=$?
-    exec 3>&-
-    expect_failure "standard output could not be written"
-}
-
-# The first interrupt ends the answer in order. The program must still be running when it comes.
-generate_interrupt_ends_the_answer() {
-    need_checkpoint || return
-    "$program" generate "$checkpoint" --ids 5 -n 0 --stats >"$work/out" 2>"$work/err" &
-    child=$!
-    tries=0
-    while [ ! -s "$work/out" ] && [ $tries -lt 1000 ] && kill -0 $child 2>/dev/null; do
-        tries=$((tries + 1))
-        sleep 0.01
-    done
-    if ! kill -INT $child 2>/dev/null; then
-        wait $child
-        skip "the answer ended before it could be interrupted"
-        return
-    fi
-    wait $child
-    status=$?
-    expect_status 0
-    [ "$(tail -c 1 "$work/out" | wc -l)" -eq 1 ] || complain "the answer has no final newline"
-    grep -q '^prompt 1 tokens' "$work/err" || complain "no line of speeds"
-}
-
-# The second interrupt would kill the program, so the only one is sent when it is being waited for:
-# bit 1 of the signals caught.
-wait_for_handler() {
-    tries=0
-    until grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status" 2>/dev/null; do
-        tries=$((tries + 1))
-        [ $tries -lt 3000 ] && kill -0 "$1" 2>/dev/null || return 1
-        sleep 0.01
-    done
-}
-
-# interrupt_in_prompt OPTION... - interrupts a prompt of 60000 tokens that are run one by one, which
-# takes far longer than the interrupt needs; leaves what `run` leaves.
-interrupt_in_prompt() {
-    mkdir -p "$work/long"
-    cp "$checkpoint"/*.safetensors "$work/long"
-    sed 's/"max_position_embeddings": [0-9]*/"max_position_embeddings": 60100/' \
-        "$checkpoint/config.json" >"$work/long/config.json"
-    ids=$(yes 5, | head -n 60000 | tr -d '\n')
-    "$program" generate "$work/long" --ids "${ids%,}" --ctx 60100 --chunk 1 "$@" \
-        >"$work/out" 2>"$work/err" &
-    child=$!
-    if wait_for_handler $child; then
-        kill -INT $child
-    else
-        kill -KILL $child 2>/dev/null
-        complain "the program never waited for an interrupt"
-    fi
-    wait $child
-    status=$?
-}
-
-generate_interrupt_in_the_prompt_tells_what_was_done() {
-    need_checkpoint || return
-    [ -r /proc/self/status ] || { skip "no /proc to see when a signal is waited for" && return; }
-    rate='[0-9]+(\.[0-9]+)?'
-    interrupt_in_prompt --json
-    expect_status 0
-    expect_keys ids '\[\]' text null finish_reason '"cancelled"' prompt_tokens 60000 \
-        generated_tokens 0 prefill_tokens_per_s "$rate" decode_tokens_per_s 0
-    grep -q '"prefill_tokens_per_s":0[,.]' "$work/out" && complain "no speed of what was run"
-    interrupt_in_prompt --stats
-    expect_status 0
-    grep -qE "^prompt [1-9][0-9]{0,4} of 60000 tokens at $rate tokens/s, generated 0 at" \
-        "$work/err" || complain "the line of speeds looks different"
-}
-
-logits_writes_a_numpy_file() {
-    need_checkpoint || return
-    run logits "$checkpoint" --ids 5,6,7 --out "$work/logits.npy"
-    expect_status 0
-    [ ! -s "$work/out" ] || complain "logits printed something"
-    head -c 128 "$work/logits.npy" | tr -d '\223' | grep -qaE "^NUMPY.*'<f4'.*\(3, [0-9]+\)" ||
-        complain "no NumPy header of three rows"
-}
-
-logits_unwritable_path_fails() {
-    need_checkpoint || return
-    run logits "$checkpoint" --ids 5 --out "$work/absent/logits.npy"
-    expect_failure ""
-}
+# ---- Checkpoints --------------------------------------------------------------------------------
 
 inspect_describes_the_checkpoint() {
     need_checkpoint || return
@@ -543,14 +300,13 @@ inspect_json_has_its_keys() {
         complain "a tensor looks different"
 }
 
-# ---- All of them ---------------------------------------------------------------------------------
+inspect_shows_no_control_characters() {
+    make_constant "$work/named" 1 'model.a\u001b[31m\u009bb\u007f.rotary_emb.inv_freq'
+    run inspect "$work/named"
+    expect_status 0
+    grep -qF 'model.a?[31m??b?.rotary_emb.inv_freq ' "$work/out" || complain "$(cat "$work/out")"
+    LC_ALL=C grep -q "$(printf '[\001-\010\013-\037\177\233]')" "$work/out" &&
+        complain "a control character in the table"
+}
 
-cases=$(sed -n 's/^\([a-z_]*\)() {$/\1/p' "$0" | grep -E '^(cli|tokenize|generate|logits|inspect)_')
-for name in $cases; do
-    case_of "$name"
-done
-echo "[==========] $((n_passed + n_failed + n_skipped)) test(s) run."
-echo "[  PASSED  ] $n_passed test(s)."
-[ $n_skipped -eq 0 ] || echo "[  SKIPPED ] $n_skipped test(s)."
-[ $n_failed -eq 0 ] || echo "[  FAILED  ] $n_failed test(s)."
-[ $n_failed -eq 0 ]
+run_cases
