@@ -32,9 +32,15 @@ int session_open_tokenizer(session *s, const options *o, bool required) {
     return terminal_fail("%s", err.text);
 }
 
+static void show_warning(void *user, fm_log_level level, const char *line) {
+    (void)user;
+    if (level == FM_LOG_WARN) terminal_note("warning: %s", line);
+}
+
 int session_open_engine(session *s, const options *o) {
     fm_error err;
     fm_model_params params = options_model_params(o);
+    params.log = show_warning;
     if (fm_model_open(o->words[0], &params, &s->model, &err) != FM_OK ||
         fm_engine_new(s->model, &s->engine, &err) != FM_OK)
         return terminal_fail("%s", err.text);

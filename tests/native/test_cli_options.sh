@@ -49,6 +49,17 @@ generate_stats_is_one_line() {
         complain "the line of speeds looks different"
 }
 
+generate_warns_of_an_end_token_that_cannot_come() {
+    need_checkpoint || return
+    mkdir -p "$work/odd"
+    cp "$checkpoint"/*.json "$checkpoint"/*.safetensors "$work/odd"
+    echo '{"eos_token_id": 1000000}' >"$work/odd/generation_config.json"
+    run generate "$work/odd" --ids 5 -n 2
+    expect_status 0
+    [ "$(wc -l <"$work/err")" -eq 1 ] || complain "expected one line on standard error"
+    grep -q '^warning: end token 1000000 ' "$work/err" || complain "no warning"
+}
+
 generate_prompt_forms_agree() {
     need_both || return
     printf 'Q' >"$work/prompt"
