@@ -370,7 +370,8 @@ fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_lo
                            void *user, fm_error *err);
 
 /** The same, written to a NumPy file: float32 [n_ids, vocab_size]. It appears under `path` only
- * when it is complete. */
+ * when it is complete, and replaces an older file then, whose permissions it keeps. FM_ERR_IO where
+ * `path` names anything but a plain file or a link to one. */
 fm_status fm_engine_write_logits(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
                                  fm_error *err);
 
