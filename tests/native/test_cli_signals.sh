@@ -56,17 +56,19 @@ logits_over_the_quota_leave_nothing() {
 # ---- Interrupts ----------------------------------------------------------------------------------
 
 # The second interrupt would kill the program, so the first is sent when it is being waited for: bit
-# 1 of the signals caught.
+# 1 of the signals caught. The name tells the program from the shell that is about to become it and
+# catches interrupts too.
 catches_interrupts() {
-    grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status" 2>/dev/null
+    grep -q "^Name:[[:space:]]*$(basename "$program")\$" "/proc/$1/status" 2>/dev/null &&
+        grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status" 2>/dev/null
 }
 
-# until_true COMMAND... - waits for a minute at most.
+# until_true COMMAND... - waits for half a minute or longer.
 until_true() {
     tries=0
     until "$@"; do
         tries=$((tries + 1))
-        [ $tries -lt 6000 ] || return 1
+        [ $tries -lt 3000 ] || return 1
         sleep 0.01
     done
 }
