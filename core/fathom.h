@@ -11,7 +11,7 @@
  *   fm_model       one checkpoint made ready on one device, within the limits that
  *                  fm_model_params states. Any number of engines may share it; it outlives them.
  *   fm_engine      caches and workspace of one model. Engines that share a model share its device:
- *                  one thread at a time steps any of them.
+ *                  one thread at a time steps any of them, and a second one is refused.
  *   fm_request     what to generate; plain data, copied by fm_engine_submit.
  *   fm_event       what a request's callback receives: a new token, or how the request ended.
  *
@@ -283,12 +283,14 @@ const char *fm_model_summary(const fm_model *m);
 /* ---- Engine ---------------------------------------------------------------------------------- */
 
 /* Runs requests step by step. Calls on one engine, and on engines that share a model, come from one
- * thread at a time.
+ * thread at a time. Of the calls that compute (fm_engine_step, fm_engine_logits and
+ * fm_engine_write_logits) one at a time is under way on a model, its callbacks included: any further
+ * one, of whichever of its engines and on whichever thread, gives FM_ERR_STATE at once.
  *
  * A callback runs inside a call, on its thread, in the caller's floating-point environment. Of the
  * same engine it may call fm_engine_cancel at any event, and fm_engine_submit at a request's last
- * event, when the engine has room again; fm_engine_step, fm_engine_logits and
- * fm_engine_write_logits give FM_ERR_STATE there. It must not free the engine or close the model. */
+ * event, when the engine has room again. The calls that compute give FM_ERR_STATE there, on every
+ * engine of the model. It must not free the engine or close the model. */
 
 typedef struct fm_engine fm_engine;
 
@@ -371,8 +373,10 @@ fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_lo
 typedef bool (*fm_go_on_fn)(void *user);
 
 /** The same, written to a NumPy file: float32 [n_ids, vocab_size]. It appears under `path` only
- * when it is complete. `go_on` (NULL: always true) is asked before each group of rows, at least
- * once a step; when it says false nothing is left behind, and the call gives FM_ERR_IO. */
+ * when it is complete, and replaces an older file then, whose permissions it keeps. `go_on` (NULL:
+ * always true) is asked before each group of rows, at least once a step; when it says false nothing
+ * is left behind, and the call gives FM_ERR_IO, as where `path` names anything but a plain file or a
+ * link to one. */
 fm_status fm_engine_write_logits(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
                                  fm_go_on_fn go_on, void *user, fm_error *err);
 

@@ -105,11 +105,19 @@ static forward pass_of(fm_engine *e) {
     return (forward){&m->checkpoint->config, &m->weights, m->rope_table, &e->cache, &e->a, &e->s};
 }
 
-/** Calls that compute are refused to a callback, whose results they would overwrite. */
-static fm_status check_outside(const fm_engine *e, fm_error *err) {
-    if (!e->in_callback) return FM_OK;
-    return error_set(err, FM_ERR_STATE,
-                     "called from a callback of this engine: return from it first");
+/** Calls that compute begin here. They are refused to a callback, whose results they would
+ * overwrite, and to a second thread, as all engines of a model work on one device. The flag is only
+ * tried, never waited for: a callback that waited would wait for itself. */
+static fm_status begin_call(fm_engine *e, fm_error *err) {
+    if (!atomic_flag_test_and_set(&e->model->busy)) return FM_OK;
+    return error_set(
+        err, FM_ERR_STATE,
+        "called from a callback, or while another thread runs an engine of this model: "
+        "let that call return first");
+}
+
+static void end_call(fm_engine *e) {
+    atomic_flag_clear(&e->model->busy);
 }
 
 /** Runs `n` tokens at positions `start` … through all layers. */
@@ -209,10 +217,15 @@ fm_status fm_engine_cancel(fm_engine *e, uint64_t id, fm_error *err) {
     if (!e->r.active || e->r.id != id)
         return error_set(err, FM_ERR_NOT_FOUND, "no request %llu is running",
                          (unsigned long long)id);
-    if (e->in_callback)
+    if (e->in_callback) {
         e->r.cancelled = true;
-    else
-        finish(e, FM_FINISH_CANCELLED, FM_OK);
+        return FM_OK;
+    }
+    /* Computes nothing, so it may come from a callback of another engine, too; but what its own
+     * callback may not do is the same as in any other. */
+    bool was_free = !atomic_flag_test_and_set(&e->model->busy);
+    finish(e, FM_FINISH_CANCELLED, FM_OK);
+    if (was_free) end_call(e);
     return FM_OK;
 }
 
@@ -266,13 +279,11 @@ static fm_status advance_timed(fm_engine *e, bool *drawn, int32_t *id, fm_error 
     return status;
 }
 
-fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err) {
+static fm_status run_step(fm_engine *e, fm_error *err) {
     const running *r = &e->r;
     fm_status status = FM_OK;
     bool drawn = false;
     int32_t id = 0;
-    *active = 0;
-    FM_TRY(check_outside(e, err));
     if (!r->active) return FM_OK;
     if (r->cancelled)
         finish(e, FM_FINISH_CANCELLED, FM_OK);
@@ -282,7 +293,15 @@ fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err) {
         finish(e, FM_FINISH_ERROR, status);
     else if (drawn)
         accept(e, id);
-    *active = r->active ? 1 : 0; /* also when the last event has submitted the next request */
+    return status;
+}
+
+fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err) {
+    *active = 0;
+    FM_TRY(begin_call(e, err));
+    fm_status status = run_step(e, err);
+    *active = e->r.active ? 1 : 0; /* also when the last event has submitted the next request */
+    end_call(e);
     return status;
 }
 
@@ -309,9 +328,8 @@ static fm_status deliver_logits(fm_engine *e, int32_t n, fm_logits_fn sink, void
     return FM_OK;
 }
 
-fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_logits_fn sink,
-                           void *user, fm_error *err) {
-    FM_TRY(check_outside(e, err));
+static fm_status run_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_logits_fn sink,
+                            void *user, fm_error *err) {
     if (e->r.active)
         return error_set(err, FM_ERR_STATE, "a request is running: step until it has finished");
     FM_TRY(check_ids(e, ids, n_ids, err));
@@ -329,6 +347,14 @@ fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_lo
     return FM_OK;
 }
 
+fm_status fm_engine_logits(fm_engine *e, const int32_t *ids, size_t n_ids, fm_logits_fn sink,
+                           void *user, fm_error *err) {
+    FM_TRY(begin_call(e, err));
+    fm_status status = run_logits(e, ids, n_ids, sink, user, err);
+    end_call(e);
+    return status;
+}
+
 typedef struct npy_sink {
     npy *file;
     fm_go_on_fn go_on; /* NULL: always true */
@@ -343,14 +369,21 @@ static fm_status write_rows(void *user, const float *logits, int32_t n_rows) {
     return npy_write(sink->file, logits, n_rows, sink->err);
 }
 
+static fm_status write_logits(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
+                              npy_sink *sink, fm_error *err) {
+    FM_TRY(check_ids(e, ids, n_ids, err));
+    FM_TRY(npy_create(path, (int64_t)n_ids, fm_model_vocab_size(e->model), &sink->file, err));
+    fm_status status = run_logits(e, ids, n_ids, write_rows, sink, err);
+    if (status == FM_OK) return npy_close(sink->file, err);
+    npy_abandon(sink->file);
+    return status;
+}
+
 fm_status fm_engine_write_logits(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
                                  fm_go_on_fn go_on, void *user, fm_error *err) {
     npy_sink sink = {NULL, go_on, user, err};
-    FM_TRY(check_outside(e, err));
-    FM_TRY(check_ids(e, ids, n_ids, err));
-    FM_TRY(npy_create(path, (int64_t)n_ids, fm_model_vocab_size(e->model), &sink.file, err));
-    fm_status status = fm_engine_logits(e, ids, n_ids, write_rows, &sink, err);
-    if (status == FM_OK) return npy_close(sink.file, err);
-    npy_abandon(sink.file);
+    FM_TRY(begin_call(e, err));
+    fm_status status = write_logits(e, ids, n_ids, path, &sink, err);
+    end_call(e);
     return status;
 }

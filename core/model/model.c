@@ -146,6 +146,7 @@ fm_status fm_model_open(const char *dir, const fm_model_params *params, fm_model
     static const fm_model_params defaults = {0};
     fm_model *m = calloc(1, sizeof *m);
     if (!m) return error_set(err, FM_ERR_MEMORY, "out of memory for a model");
+    atomic_flag_clear(&m->busy);
     fenv_t caller; /* config numbers, scales and the rotary table are computed while opening */
     fp_begin(&caller);
     fm_status status = open_all(dir, params ? params : &defaults, m, err);

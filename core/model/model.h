@@ -5,6 +5,8 @@
 #ifndef FATHOM_MODEL_MODEL_H
 #define FATHOM_MODEL_MODEL_H
 
+#include <stdatomic.h>
+
 #include "checkpoint.h"
 #include "weights.h"
 
@@ -17,6 +19,7 @@ struct fm_model {
     fm_dtype cache_dtype;
     int32_t max_context;     /* tokens of one sequence */
     int32_t max_step_tokens; /* tokens of one step */
+    atomic_flag busy;        /* an engine computes on the device, or is in a callback of doing so */
     char summary[240];
 };
 

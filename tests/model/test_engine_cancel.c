@@ -2,6 +2,9 @@
  * test_engine_cancel.c - the names of requests, ending one before its time, and what a callback may
  * ask of the engine that calls it.
  */
+#include <pthread.h>
+#include <sched.h>
+
 #include "request.h"
 #include "support/expect.h"
 #include "support/temp_dir.h"
@@ -297,6 +300,141 @@ static void engine_callbacks_may_not_compute(void **state) {
     run_close(&r);
 }
 
+/* ---- One call at a time on a model ----------------------------------------------------------- */
+
+/** Calls of a second engine of the model while a callback of the first one is under way. */
+typedef struct rival {
+    fm_engine *engine;
+    const oracle_case *c;
+    const char *path; /* of a file that must not appear */
+    bool on_thread;   /* calls come from a thread of their own */
+    int32_t n_calls;
+    run_answer answer; /* of the first engine */
+    fm_status status[3];
+    fm_error err[3];
+} rival;
+
+/** Asserts nothing, as it may be on a thread that the test does not know. */
+static void *call_all(void *user) {
+    rival *v = user;
+    int32_t active;
+    v->status[0] = fm_engine_step(v->engine, &active, &v->err[0]);
+    v->status[1] = fm_engine_logits(v->engine, v->c->ids, 7, no_rows, NULL, &v->err[1]);
+    v->status[2] = fm_engine_write_logits(v->engine, v->c->ids, 7, v->path, NULL, NULL, &v->err[2]);
+    return NULL;
+}
+
+static void expect_kept_out(rival *v) {
+    pthread_t thread;
+    if (v->on_thread) {
+        assert_int_equal(pthread_create(&thread, NULL, call_all, v), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    } else {
+        call_all(v);
+    }
+    for (int i = 0; i < 3; i++)
+        expect_error("rival", v->status[i], &v->err[i], FM_ERR_STATE, "while another thread runs");
+    v->n_calls++;
+}
+
+static bool rival_at_event(void *user, const fm_event *event) {
+    rival *v = user;
+    expect_kept_out(v);
+    return run_keep_token(&v->answer, event);
+}
+
+static fm_status rival_at_rows(void *user, const float *logits, int32_t n_rows) {
+    (void)logits, (void)n_rows;
+    expect_kept_out(user);
+    return FM_OK;
+}
+
+static void engine_second_call_on_a_model_is_refused(void **state) {
+    const temp_dir *dir = *state;
+    const oracle_case c = prompt7(LLAMA);
+    char path[TEMP_PATH_SIZE];
+    temp_dir_path(dir, "a.npy", path);
+    run r = run_open(LLAMA, &params);
+    fm_engine *second;
+    assert_int_equal(fm_engine_new(r.model, &second, NULL), FM_OK);
+    for (int on_thread = 0; on_thread < 2; on_thread++) {
+        rival v = {.engine = second, .c = &c, .path = path, .on_thread = on_thread};
+        fm_request request = request_of(&c, 5, &v.answer);
+        request.on_event = rival_at_event;
+        request.user = &v;
+        finish(r.engine, &request);
+        assert_int_equal(v.n_calls, 6);
+        expect_greedy(&v.answer, &c, 5);
+        assert_int_equal(fm_engine_logits(r.engine, c.ids, 7, rival_at_rows, &v, NULL), FM_OK);
+        assert_int_equal(v.n_calls, 6 + 4);
+        cancel(r.engine, submit(r.engine, &request));
+        assert_int_equal(v.n_calls, 6 + 4 + 1);
+        v.engine = r.engine; /* another thread is refused on the engine itself, too */
+        finish(r.engine, &request);
+        assert_int_equal(v.n_calls, 6 + 4 + 1 + 6);
+        expect_usable(second, &c);
+        expect_usable(r.engine, &c);
+    }
+    assert_int_equal(temp_dir_count(dir), 0);
+    fm_engine_free(second);
+    run_close(&r);
+}
+
+/** Steps its engine to the end of its request, and tries again when it is refused. */
+static void *step_to_end(void *engine) {
+    for (int32_t active = 1; active;) {
+        fm_status status = fm_engine_step(engine, &active, NULL);
+        if (status == FM_ERR_STATE) {
+            active = 1;
+            sched_yield();
+        } else if (status != FM_OK) {
+            return engine;
+        }
+    }
+    return NULL;
+}
+
+/** Whoever is let in finds the device as the last call left it. */
+static void engine_threads_that_try_again_get_their_answers(void **state) {
+    (void)state;
+    const oracle_case c = prompt7(LLAMA);
+    run r = run_open(LLAMA, &params);
+    fm_engine *engines[2] = {r.engine, NULL};
+    run_answer answers[2];
+    pthread_t threads[2];
+    assert_int_equal(fm_engine_new(r.model, &engines[1], NULL), FM_OK);
+    for (int i = 0; i < 2; i++) {
+        fm_request request = request_of(&c, 12, &answers[i]);
+        submit(engines[i], &request);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, step_to_end, engines[i]), 0);
+    for (int i = 0; i < 2; i++) {
+        void *failed = NULL;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+        expect_greedy(&answers[i], &c, 12);
+    }
+    fm_engine_free(engines[1]);
+    run_close(&r);
+}
+
+/** A call that fails lets the next one in. */
+static void engine_failed_calls_leave_the_model_free(void **state) {
+    const temp_dir *dir = *state;
+    const oracle_case c = prompt7(LLAMA);
+    const int32_t bad[1] = {-1};
+    char path[TEMP_PATH_SIZE];
+    temp_dir_path(dir, "no/such/a.npy", path);
+    run r = run_open(LLAMA, &params);
+    assert_int_equal(fm_engine_logits(r.engine, bad, 1, no_rows, NULL, NULL), FM_ERR_ARG);
+    assert_int_equal(fm_engine_write_logits(r.engine, bad, 1, path, NULL, NULL, NULL), FM_ERR_ARG);
+    assert_int_equal(fm_engine_write_logits(r.engine, c.ids, 7, path, NULL, NULL, NULL),
+                     FM_ERR_NOT_FOUND);
+    expect_usable(r.engine, &c);
+    run_close(&r);
+}
+
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, temp_dir_setup, temp_dir_teardown)
 
 int main(void) {
@@ -307,6 +445,9 @@ int main(void) {
         cmocka_unit_test(engine_cancel_from_an_event_ends_it_after_that_token),
         cmocka_unit_test(engine_cancel_of_a_request_from_the_last_event_of_another),
         IN_DIR(engine_callbacks_may_not_compute),
+        IN_DIR(engine_second_call_on_a_model_is_refused),
+        cmocka_unit_test(engine_threads_that_try_again_get_their_answers),
+        IN_DIR(engine_failed_calls_leave_the_model_free),
     };
     return cmocka_run_group_tests_name("test_engine_cancel", tests, NULL, NULL);
 }
