@@ -156,7 +156,8 @@ cli_long_words_are_cut_in_messages() {
 }
 
 cli_colours_are_for_terminals_that_want_them() {
-    [ -x "$(command -v script)" ] || { skip "no program script to make a terminal" && return; }
+    SHELL=/bin/sh script -qc true /dev/null </dev/null >"$work/out" 2>&1 ||
+        { skip "no pseudo-terminal can be made here (the program script, /dev/pts)" && return; }
     escape=$(printf '\033')
     SHELL=/bin/sh TERM=xterm NO_COLOR='' script -qc "'$program' nothing" /dev/null </dev/null \
         >"$work/out" 2>"$work/err"
