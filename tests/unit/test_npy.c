@@ -1,9 +1,7 @@
 /* test_npy.c - the bytes of written arrays, and that a file appears whole or not at all. */
-#include <signal.h>
-#include <sys/resource.h>
-
 #include "data/npy.h"
 #include "support/expect.h"
+#include "support/full_disk.h"
 #include "support/temp_dir.h"
 
 static char *read_file(const char *path, size_t *size) {
@@ -266,26 +264,19 @@ static void npy_close_keeps_an_older_files_permissions(void **state) {
     assert_int_equal(mode_of(dir, "a.npy") & 0777, 0640);
 }
 
-/** A limit on file sizes stands for the full disk. */
 static void npy_full_disk_is_an_error(void **state) {
     const temp_dir *dir = *state;
     char path[TEMP_PATH_SIZE];
     npy *n;
     fm_error err = {0};
-    struct rlimit before, tight;
     float *rows = calloc(1 << 16, sizeof *rows);
     assert_non_null(rows);
     temp_dir_path(dir, "a.npy", path);
-    signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    tight = before;
-    tight.rlim_cur = 1000;
     assert_int_equal(npy_create(path, 1 << 16, 1, &n, NULL), FM_OK);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    full_disk full = full_disk_begin(1000);
     fm_status wrote = npy_write(n, rows, 1 << 16, &err);
     fm_status closed = npy_close(n, NULL);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-    signal(SIGXFSZ, SIG_DFL);
+    full_disk_end(&full);
     free(rows);
     assert_int_equal(wrote, FM_ERR_IO);
     assert_non_null(strstr(err.text, "cannot be written"));
