@@ -1,6 +1,7 @@
 /*
  * backend.c - the checking front, first half: devices, buffers, transfers and weights. It keeps the order
- * of encoding, submitting and waiting, and the sticky status of a device that was lost.
+ * of encoding, submitting and waiting, the sticky status of a device that was lost, and the sum of
+ * the memory given out.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,6 +47,18 @@ fm_status front_keep_loss(fm_device *dev, fm_status status) {
     return status;
 }
 
+int64_t device_inject(fm_device *dev, fm_fault kind, int64_t nth, fm_status status) {
+    int64_t left = dev->injected[kind].left;
+    dev->injected[kind] = (front_injected){nth, status};
+    return left;
+}
+
+fm_status front_injected_status(fm_device *dev, fm_fault kind) {
+    front_injected *injected = &dev->injected[kind];
+    if (injected->left == 0 || --injected->left > 0) return FM_OK;
+    return front_keep_loss(dev, injected->status);
+}
+
 /* ---- Device ---------------------------------------------------------------------------------- */
 
 fm_status device_open(const fm_backend *backend, const fm_device_params *params, fm_log log,
@@ -56,21 +69,23 @@ fm_status device_open(const fm_backend *backend, const fm_device_params *params,
                          "backend %s has version %d, this program needs %d: rebuild it",
                          backend->name, (int)backend->version, (int)FM_BACKEND_VERSION);
     if (params->max_tokens < 1 || params->max_rows < 1 || params->max_sequences < 1 ||
-        params->max_context < 1 || params->n_threads < 1)
+        params->max_context < 1 || (params->n_threads < 1 && !params->plan_only))
         return error_set(err, FM_ERR_ARG, "device limits must be at least 1");
     if (params->max_tokens > FM_STEP_ROWS_MAX || params->max_rows > FM_STEP_ROWS_MAX)
         return error_set(err, FM_ERR_LIMIT, "a step may have %d rows at most: lower --chunk",
                          (int)FM_STEP_ROWS_MAX);
     fm_device *dev = calloc(1, sizeof *dev);
     if (!dev) return error_set(err, FM_ERR_MEMORY, "out of memory while opening a device");
-    fm_status status = backend->open(params, log, &dev->state, err);
+    dev->backend = backend;
+    dev->params = *params;
+    fm_status status = params->plan_only
+                           ? plan_open(backend, params, log, &dev->backend, &dev->state, err)
+                           : backend->open(params, log, &dev->state, err);
     if (status != FM_OK) {
         free(dev);
         return status;
     }
-    dev->backend = backend;
-    dev->params = *params;
-    backend->info(dev->state, &dev->info);
+    dev->backend->info(dev->state, &dev->info);
     *out = dev;
     return FM_OK;
 }
@@ -85,6 +100,12 @@ const fm_device_info *device_info(const fm_device *dev) {
     return &dev->info;
 }
 
+uint64_t device_memory_free(const fm_device *dev) {
+    fm_device_info now;
+    dev->backend->info(dev->state, &now);
+    return now.memory_free;
+}
+
 fm_status device_status(const fm_device *dev) {
     return dev->lost;
 }
@@ -94,17 +115,23 @@ const char *device_fault(const fm_device *dev) {
 }
 
 fm_status device_submit(fm_device *dev, uint64_t *ticket) {
+    double start;
     FM_TRY(dev->lost);
-    FM_TRY(front_keep_loss(dev, dev->backend->submit(dev->state, dev->submitted + 1)));
+    FM_TRY(front_begin(dev, &start));
+    fm_status status = dev->backend->submit(dev->state, dev->submitted + 1);
+    FM_TRY(front_end(dev, FRONT_CALL_submit, start, 0, status));
     dev->encoded = false;
     *ticket = ++dev->submitted;
     return FM_OK;
 }
 
 fm_status device_wait(fm_device *dev, uint64_t ticket) {
+    double start;
     FM_TRY(dev->lost);
     if (ticket > dev->submitted) return FM_ERR_STATE;
-    FM_TRY(front_keep_loss(dev, dev->backend->wait(dev->state, ticket)));
+    FM_TRY(front_begin(dev, &start));
+    fm_status status = dev->backend->wait(dev->state, ticket);
+    FM_TRY(front_end(dev, FRONT_CALL_wait, start, 0, status));
     if (ticket > dev->waited) dev->waited = ticket;
     return FM_OK;
 }
@@ -115,19 +142,50 @@ void device_abandon(fm_device *dev) {
     if (device_wait(dev, dev->submitted) != FM_OK) dev->waited = dev->submitted;
 }
 
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+uint64_t device_bytes(const fm_device *dev) {
+    return dev->bytes;
+}
+
+uint64_t device_bytes_peak(const fm_device *dev) {
+    return dev->bytes_peak;
+}
+
+/** What stands before memory is taken: a fault that a test set, or a sum that cannot be counted, as a
+ * planning device may be asked for any. */
+static fm_status check_room(fm_device *dev, uint64_t bytes, fm_error *err) {
+    fm_status status = front_injected_status(dev, FM_FAULT_ALLOC);
+    if (status != FM_OK)
+        return error_set(err, status, "a test made this allocation fail: %s",
+                         fm_status_text(status));
+    if (bytes <= UINT64_MAX - dev->bytes) return FM_OK;
+    return error_set(err, FM_ERR_LIMIT, "no device has memory for %llu bytes more",
+                     (unsigned long long)bytes);
+}
+
+static void count_memory(fm_device *dev, uint64_t bytes) {
+    dev->bytes += bytes;
+    if (dev->bytes > dev->bytes_peak) dev->bytes_peak = dev->bytes;
+}
+
 /* ---- Buffers and transfers ------------------------------------------------------------------- */
 
 fm_status buf_new(fm_device *dev, size_t size, fm_buf **out, fm_error *err) {
     *out = NULL;
     if (dev->lost != FM_OK) return error_set(err, dev->lost, "the device was lost");
     if (size == 0) return error_set(err, FM_ERR_ARG, "a buffer needs at least one byte");
+    FM_TRY(check_room(dev, size, err));
     FM_TRY(front_keep_loss(dev, dev->backend->buf_new(dev->state, size, out, err)));
     (*out)->dev = dev;
+    count_memory(dev, (*out)->size);
     return FM_OK;
 }
 
 void buf_free(fm_device *dev, fm_buf *buf) {
-    if (buf) dev->backend->buf_free(dev->state, buf);
+    if (!buf) return;
+    dev->bytes -= buf->size;
+    dev->backend->buf_free(dev->state, buf);
 }
 
 /** Whether the elements lie one after the other in the order of the indices. */
@@ -141,11 +199,12 @@ static bool is_contiguous(const fm_tensor *t) {
 }
 
 /** Byte range of a contiguous tensor, for a transfer. */
-static bool transfer_range(fm_device *dev, const fm_tensor *t, size_t *offset, size_t *size) {
+static bool transfer_range(fm_device *dev, const char *name, const fm_tensor *t, size_t *offset,
+                           size_t *size) {
     if (t->n_dims < 1 || t->n_dims > FM_TENSOR_MAX_DIMS || t->dtype >= FM_DTYPE_COUNT)
-        return front_fault(dev, "a transfer needs a tensor");
-    if (!front_check_tensor(dev, "the tensor", t, t->dtype, t->n_dims)) return false;
-    if (!is_contiguous(t)) return front_fault(dev, "a transfer needs a contiguous tensor");
+        return front_fault(dev, "%s of a transfer is no tensor", name);
+    if (!front_check_tensor(dev, name, t, t->dtype, t->n_dims)) return false;
+    if (!is_contiguous(t)) return front_fault(dev, "%s of a transfer is not contiguous", name);
     *offset = (size_t)t->offset * fm_dtype_size(t->dtype);
     *size = (size_t)tensor_count(t) * fm_dtype_size(t->dtype);
     return true;
@@ -153,18 +212,52 @@ static bool transfer_range(fm_device *dev, const fm_tensor *t, size_t *offset, s
 
 fm_status device_write(fm_device *dev, fm_tensor dst, const void *src) {
     size_t offset = 0, size = 0;
+    double start;
     FM_TRY(dev->lost);
-    if (!transfer_range(dev, &dst, &offset, &size)) return FM_ERR_ARG;
+    if (!transfer_range(dev, "dst", &dst, &offset, &size)) return FM_ERR_ARG;
     dev->encoded = true;
-    return front_keep_loss(dev, dev->backend->write(dev->state, dst.buf, offset, src, size));
+    FM_TRY(front_begin(dev, &start));
+    fm_status status = dev->backend->write(dev->state, dst.buf, offset, src, size);
+    return front_end(dev, FRONT_CALL_write, start, size, status);
 }
 
 fm_status device_read(fm_device *dev, fm_tensor src, void *dst) {
     size_t offset = 0, size = 0;
+    double start;
     FM_TRY(dev->lost);
     if (dev->encoded || dev->waited < dev->submitted) return FM_ERR_STATE;
-    if (!transfer_range(dev, &src, &offset, &size)) return FM_ERR_ARG;
-    return front_keep_loss(dev, dev->backend->read(dev->state, src.buf, offset, dst, size));
+    if (!transfer_range(dev, "src", &src, &offset, &size)) return FM_ERR_ARG;
+    FM_TRY(front_begin(dev, &start));
+    fm_status status = dev->backend->read(dev->state, src.buf, offset, dst, size);
+    return front_end(dev, FRONT_CALL_read, start, size, status);
+}
+
+/** Byte ranges of a copy: of the same format, as long as each other, and apart. */
+static bool copy_ranges(fm_device *dev, const fm_tensor *dst, const fm_tensor *src, size_t *to,
+                        size_t *from, size_t *size) {
+    size_t dst_size = 0;
+    if (!transfer_range(dev, "dst", dst, to, &dst_size) ||
+        !transfer_range(dev, "src", src, from, size))
+        return false;
+    if (dst->dtype != src->dtype)
+        return front_fault(dev, "dst is %s and src %s", fm_dtype_name(dst->dtype),
+                           fm_dtype_name(src->dtype));
+    if (dst_size != *size)
+        return front_fault(dev, "dst has %zu bytes and src %zu", dst_size, *size);
+    if (dst->buf == src->buf && *to < *from + *size && *from < *to + *size)
+        return front_fault(dev, "dst overlaps src");
+    return true;
+}
+
+fm_status device_copy(fm_device *dev, fm_tensor dst, fm_tensor src) {
+    size_t to = 0, from = 0, size = 0;
+    double start;
+    FM_TRY(dev->lost);
+    if (!copy_ranges(dev, &dst, &src, &to, &from, &size)) return FM_ERR_ARG;
+    dev->encoded = true;
+    FM_TRY(front_begin(dev, &start));
+    fm_status status = dev->backend->copy(dev->state, dst.buf, to, src.buf, from, size);
+    return front_end(dev, FRONT_CALL_copy, start, 2 * (uint64_t)size, status);
 }
 
 /* ---- Weights --------------------------------------------------------------------------------- */
@@ -219,11 +312,17 @@ fm_status weight_load(fm_device *dev, const fm_weight_source *source, fm_dtype d
     *out = NULL;
     if (dev->lost != FM_OK) return error_set(err, dev->lost, "the device was lost");
     FM_TRY(check_source(dev, source, dtype, err));
+    uint64_t bytes = dev->backend->weight_size(dev->state, source, dtype);
+    FM_TRY(check_room(dev, bytes, err));
     FM_TRY(front_keep_loss(dev, dev->backend->weight_load(dev->state, source, dtype, out, err)));
     (*out)->dev = dev;
+    (*out)->bytes = bytes;
+    count_memory(dev, bytes);
     return FM_OK;
 }
 
 void weight_free(fm_device *dev, fm_weight *w) {
-    if (w) dev->backend->weight_free(dev->state, w);
+    if (!w) return;
+    dev->bytes -= w->bytes;
+    dev->backend->weight_free(dev->state, w);
 }

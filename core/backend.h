@@ -12,6 +12,9 @@
  *               best. Only a backend makes one, from the checkpoint's bytes (fm_weight_source).
  *   op_*        one operation on tensors: the front checks the arguments and calls the table.
  *
+ * The front also counts: memory (device_bytes), calls, time and traffic (device_profile). It makes
+ * calls fail for tests (device_inject), and stands in for the backend on a device that only plans.
+ *
  * Calls encode: an op may run at once (CPU), be launched (CUDA) or be recorded (Vulkan), in the
  * order of the calls. Only device_submit, device_wait and device_read may block. Whatever changes
  * from step to step (token ids, positions, page tables, counts) lies in buffers; the scalars in an
@@ -30,11 +33,13 @@
 #include "data/tensor.h"
 
 enum {
-    FM_BACKEND_VERSION = 1,
+    FM_BACKEND_VERSION = 2,
     FM_CACHE_PAGE_ROWS = 64, /* rows of a cache page, and keys of an attention block */
     FM_STEP_ROWS_MAX =
-        1 << 20,             /* max_tokens and max_rows at most, so that task counts fit an int */
-    FM_VALUE_DIM_MAX = 1024, /* Dv of attention at most: kernels keep that many sums at hand */
+        1 << 20,              /* max_tokens and max_rows at most, so that task counts fit an int */
+    FM_VALUE_DIM_MAX = 1024,  /* Dv of attention at most: kernels keep that many sums at hand */
+    FM_HEAD_TOP_MAX = 128,    /* K and A of head_topk at most: a task keeps that many at hand */
+    FM_HEAD_BLOCK_IDS = 1024, /* ids that one partial sum of head_topk takes in */
 };
 
 /** Pages that hold n_rows cache rows. */
@@ -58,6 +63,7 @@ typedef struct fm_device_params {
     int32_t max_context;   /* keys that one token may attend to */
     int32_t n_threads;     /* threads of a CPU device */
     const char *isa;       /* instruction set by name, for tests; NULL: the best there is */
+    bool plan_only;        /* a planning device, see device_bytes; n_threads is not read */
 } fm_device_params;
 
 typedef struct fm_device_info {
@@ -73,6 +79,9 @@ fm_status device_open(const fm_backend *backend, const fm_device_params *params,
 void device_close(fm_device *dev);
 const fm_device_info *device_info(const fm_device *dev);
 
+/** Bytes of memory that are free now. */
+uint64_t device_memory_free(const fm_device *dev);
+
 /** FM_OK, or FM_ERR_DEVICE for good once the device was lost: then every call returns it. */
 fm_status device_status(const fm_device *dev);
 
@@ -84,11 +93,22 @@ fm_status device_wait(fm_device *dev, uint64_t ticket);
  * step starts clean. Results of the failed step are undefined. */
 void device_abandon(fm_device *dev);
 
+/** Bytes of device memory that buffers and weights take now, as buf_new was asked and weight_size
+ * says: without what a backend adds to round up, and without its workspace.
+ *
+ * On a planning device (`plan_only`) nothing is taken but only summed up, so that the code that opens
+ * a model says what it would need. The device has the backend's formats and weight_size, and runs no
+ * threads. It accepts and checks every call: weights have their shape and format, but their values
+ * are not looked at; writes, copies and operations do nothing; reads give zeros. */
+uint64_t device_bytes(const fm_device *dev);
+/** The most that device_bytes has been since the device was opened. */
+uint64_t device_bytes_peak(const fm_device *dev);
+
 /* ---- Buffers --------------------------------------------------------------------------------- */
 
 struct fm_buf {
     const fm_device *dev; /* set by the front: whose memory it is */
-    size_t size;          /* bytes; the backend's own fields follow in its own struct */
+    size_t size; /* bytes, as asked for; the backend's own fields follow in its own struct */
 };
 
 /** A zeroed buffer of at least one byte. */
@@ -103,6 +123,10 @@ fm_status device_write(fm_device *dev, fm_tensor dst, const void *src);
  * submitted and waited for. */
 fm_status device_read(fm_device *dev, fm_tensor src, void *dst);
 
+/** Copies a contiguous tensor's elements to another of the same format and number of elements; their
+ * shapes may differ, their memory must not overlap. Encodes, like an operation. */
+fm_status device_copy(fm_device *dev, fm_tensor dst, fm_tensor src);
+
 /* ---- Weights --------------------------------------------------------------------------------- */
 
 struct fm_weight {
@@ -111,6 +135,7 @@ struct fm_weight {
     int64_t rows; /* N: outputs of one matrix */
     int64_t cols; /* K: inputs */
     fm_dtype dtype;
+    uint64_t bytes; /* of device memory; set by the front */
 };
 typedef struct fm_weight fm_weight;
 
@@ -152,7 +177,7 @@ void weight_free(fm_device *dev, fm_weight *w);
  * What indices hold the front cannot see. The caller keeps them in range: token ids below the table's
  * rows, positions below the rope table's and below 64 * pages of a sequence, sequences below S, page
  * numbers and rows inside the cache, rows to gather inside x, offsets ascending from 0 to the number of
- * rows. */
+ * rows; offsets of edits ascending inside their list, ids of edits below V, temperatures above 0. */
 
 /** y[t] = row tokens[t] of the table, widened. The host has checked the ids. */
 typedef struct fm_embed {
@@ -206,10 +231,13 @@ typedef struct fm_cache_write {
     fm_tensor cache; /* f32 or bf16 [n, G, D] */
 } fm_cache_write;
 
-/** Causal attention of every token over its own sequence: keys 0 … positions[t], read only from the
- *  cache, where key s of sequence i lies in row pages[i, s / 64] * 64 + s % 64. Query head h uses
- *  key-value head h / (H / G). Softmax(scale * q·k) in splits of 512 keys and blocks of 64, merged
- *  ascending. In MLA v is the first part of k, as a view. */
+/** Causal attention of every token over its own sequence: keys 0 … positions[t], with a window keys
+ *  max(0, positions[t] - window + 1) … positions[t], read only from the cache, where key s of
+ *  sequence i lies in row pages[i, s / 64] * 64 + s % 64. Query head h uses key-value head
+ *  h / (H / G). Softmax(scale * q·k) in splits of 512 keys and blocks of 64, merged ascending; both
+ *  are counted from key 0 whatever the window, and a key before it has the weight 0 in its block.
+ *  Neither rows nor page numbers before the window are read: they may belong to others by now. In
+ *  MLA v is the first part of k, as a view. */
 typedef struct fm_attend {
     fm_tensor q;         /* [T, H, Dk] */
     fm_tensor k;         /* f32 or bf16 [n, G, Dk] */
@@ -218,7 +246,8 @@ typedef struct fm_attend {
     fm_tensor sequences; /* i32 [T]: index of the token's sequence in `pages` */
     fm_tensor pages;     /* i32 [S, pages of a sequence at most] */
     float scale;
-    fm_tensor y; /* [T, H, Dv] */
+    int32_t window; /* keys that a token attends to at most, its own included; 0: all up to it */
+    fm_tensor y;    /* [T, H, Dv] */
 } fm_attend;
 
 /** For k ascending, y[t] = fma(weights[t, k], x[rows[t, k]], y[t]), from 0 or with `accumulate` from
@@ -246,6 +275,34 @@ typedef struct fm_gate_mul {
     fm_tensor y;    /* [T, I] */
 } fm_gate_mul;
 
+/** What drawing a token needs of each row of logits: the best of them, and the sums that make
+ * probabilities of them.
+ *   Edits: row l has the edits offsets[l] … offsets[l + 1] - 1, of ascending ids. A positive logit is
+ *     divided by its scale, any other one multiplied by it (repetition penalty); then its addend is
+ *     added (bias and the other penalties).
+ *   Mask: id i is allowed when bit i % 32 of word i / 32 is set and its edited logit is neither
+ *     -infinity nor NaN.
+ *   Candidates: the allowed ids, the largest edited logit first, of equals the lower id; behind the
+ *     last of them ids are -1 and logits 0. The best are the same of the logits as they came.
+ *   Sums: the largest logit; sum of exp(logit - largest); the largest edited logit of those allowed
+ *     and sum of exp((edited - largest) / temperature) over them: -infinity and 0 when none is. Blocks
+ *     of FM_HEAD_BLOCK_IDS ids are added ascending. A logit that is not finite makes sums[1] NaN. */
+typedef struct fm_head_topk {
+    fm_tensor logits;       /* [L, V] */
+    fm_tensor edit_offsets; /* i32 [L + 1]; buf NULL: no edits, the next three are not looked at */
+    fm_tensor edit_ids;     /* i32 [n] */
+    fm_tensor edit_scales;  /* [n] above 0 */
+    fm_tensor edit_adds;    /* [n] */
+    fm_tensor mask;         /* i32 [L, (V + 31) / 32]; buf NULL: all ids are allowed */
+    fm_tensor temperatures; /* [L] */
+    fm_tensor ids;          /* i32 [L, K] candidates */
+    fm_tensor values;       /* [L, K] their edited logits */
+    fm_tensor raw;          /* [L, K] their logits as they came */
+    fm_tensor best_ids;     /* i32 [L, A]; buf NULL: not wanted, nor best_raw */
+    fm_tensor best_raw;     /* [L, A] */
+    fm_tensor sums;         /* [L, 4] */
+} fm_head_topk;
+
 /* One list makes the fronts, the table's entries and the tests' coverage check. */
 #define FM_OP_LIST(X)                                                                              \
     X(embed)                                                                                       \
@@ -257,7 +314,8 @@ typedef struct fm_gate_mul {
     X(attend)                                                                                      \
     X(gather_rows)                                                                                 \
     X(matmul_experts)                                                                              \
-    X(gate_mul)
+    X(gate_mul)                                                                                    \
+    X(head_topk)
 
 /** fm_status op_NAME(fm_device *dev, const fm_NAME *args): FM_ERR_ARG when shapes, formats, bounds
  * or overlaps are not as the struct says, with the reason in device_fault. */
@@ -268,9 +326,58 @@ FM_OP_LIST(FM_OP_DECLARE)
 /** What the front found wrong with the last call that returned FM_ERR_ARG; "" when none did. */
 const char *device_fault(const fm_device *dev);
 
+/* ---- Profile ----------------------------------------------------------------------------------- */
+
+/* A row for each operation; and write, read, copy, submit and wait. */
+#define FM_PROFILE_ONE(name) +1
+enum { FM_PROFILE_ROWS_MAX = 5 FM_OP_LIST(FM_PROFILE_ONE) };
+#undef FM_PROFILE_ONE
+
+/** What the calls of one kind came to; those that failed are left out. */
+typedef struct fm_profile_row {
+    const char *name; /* of the operation, or "write", "read", "copy", "submit", "wait" */
+    int64_t calls;
+    double seconds; /* inside the backend: to run on a device that runs at once; on one that only
+                       encodes, to encode, and "wait" has what was waited for */
+    uint64_t bytes; /* read and written */
+} fm_profile_row;
+
+/* Bytes are what the arguments say has to move, were every element moved once: tensors as far as the
+ * step needs them, a weight whole, y twice where it is accumulated. What lies in buffers the front
+ * cannot see, therefore:
+ *   embed, rope, cache_write  of the table, or the cache, one row for each token
+ *   gather_rows               one row of x for each index, but not more rows than x has
+ *   matmul_experts            one matrix for each row of x, but not more than there are: an upper
+ *                             bound, as rows may share an expert
+ *   attend                    q, y and the index tensors, `pages` aside: keys and values, whose
+ *                             number only the device knows, are not counted
+ *   copy                      the bytes twice: read and written */
+
+/** Starts counting from zero, or stops; what was counted can be read until the next start. Off at
+ * first: then no clock is read. */
+void device_profile(fm_device *dev, bool on);
+/** Fills one row for each kind of call that was made, operations first; returns their number. */
+int32_t device_profile_get(const fm_device *dev, fm_profile_row rows[FM_PROFILE_ROWS_MAX]);
+
+/* ---- Faults for tests -------------------------------------------------------------------------- */
+
+typedef enum fm_fault {
+    FM_FAULT_ALLOC, /* buf_new and weight_load */
+    FM_FAULT_OP,    /* operations, write, read, copy, submit and wait */
+    FM_FAULT_COUNT
+} fm_fault;
+
+/** Lets the nth call of a kind (1: the next) that passes the checks return `status`, which is not
+ * FM_OK, without reaching the backend; later calls go on as always, but for FM_ERR_DEVICE, which is
+ * the loss of the device. Replaces the fault set before; nth 0 sets none. Returns how many calls that
+ * fault had still to wait for: 0 when it has struck, or none was set. */
+int64_t device_inject(fm_device *dev, fm_fault kind, int64_t nth, fm_status status);
+
 /* ---- The table ------------------------------------------------------------------------------- */
 
-/* No entry is optional so far. All calls are valid as the front checked them. */
+/* No entry is optional so far. All calls are valid as the front checked them. With `plan_only` a
+ * device is opened for info and weight_size alone, and takes no more than these need: the front calls
+ * these and close alone. */
 
 struct fm_backend {
     int32_t version; /* FM_BACKEND_VERSION */
@@ -284,6 +391,8 @@ struct fm_backend {
     fm_status (*write)(fm_device_state *s, fm_buf *dst, size_t offset, const void *src,
                        size_t size);
     fm_status (*read)(fm_device_state *s, const fm_buf *src, size_t offset, void *dst, size_t size);
+    fm_status (*copy)(fm_device_state *s, fm_buf *dst, size_t dst_offset, const fm_buf *src,
+                      size_t src_offset, size_t size);
     fm_status (*submit)(fm_device_state *s, uint64_t ticket); /* 1, 2, 3, … */
     fm_status (*wait)(fm_device_state *s, uint64_t ticket);
     uint64_t (*weight_size)(const fm_device_state *s, const fm_weight_source *source,

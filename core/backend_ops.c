@@ -16,8 +16,9 @@ static bool check_size(fm_device *dev, const char *name, int64_t have, int64_t w
 }
 
 /** An output: a tensor none of whose elements share memory. */
-static bool check_output(fm_device *dev, const char *name, const fm_tensor *t, int32_t n_dims) {
-    if (!front_check_tensor(dev, name, t, F32, n_dims)) return false;
+static bool check_output_of(fm_device *dev, const char *name, const fm_tensor *t, fm_dtype dtype,
+                            int32_t n_dims) {
+    if (!front_check_tensor(dev, name, t, dtype, n_dims)) return false;
     int64_t inner = 1;
     for (int32_t d = n_dims - 1; d >= 0; d--) {
         if (t->size[d] > 1 && t->stride[d] < inner)
@@ -25,6 +26,10 @@ static bool check_output(fm_device *dev, const char *name, const fm_tensor *t, i
         inner += (t->size[d] - 1) * t->stride[d];
     }
     return true;
+}
+
+static bool check_output(fm_device *dev, const char *name, const fm_tensor *t, int32_t n_dims) {
+    return check_output_of(dev, name, t, F32, n_dims);
 }
 
 static bool check_rows(fm_device *dev, int64_t n_rows) {
@@ -193,6 +198,7 @@ static bool check_attend(fm_device *dev, const fm_attend *a) {
            check_size(dev, "y's number of rows", a->y.size[0], a->q.size[0]) &&
            check_size(dev, "y's number of heads", a->y.size[1], a->q.size[1]) &&
            check_attend_cache(dev, a) &&
+           (a->window >= 0 || front_fault(dev, "the window is negative")) &&
            front_check_tensor(dev, "positions", &a->positions, I32, 1) &&
            check_size(dev, "the number of positions", a->positions.size[0], a->q.size[0]) &&
            front_check_tensor(dev, "sequences", &a->sequences, I32, 1) &&
@@ -244,6 +250,85 @@ static bool check_gate_mul(fm_device *dev, const fm_gate_mul *a) {
            check_in_place(dev, "gate", &a->y, &a->gate) && check_in_place(dev, "up", &a->y, &a->up);
 }
 
+static bool check_head_edits(fm_device *dev, const fm_head_topk *a) {
+    if (!a->edit_offsets.buf) return true;
+    int64_t n_rows = a->logits.size[0];
+    return front_check_tensor(dev, "edit_offsets", &a->edit_offsets, I32, 1) &&
+           check_size(dev, "the number of edit_offsets", a->edit_offsets.size[0], n_rows + 1) &&
+           front_check_tensor(dev, "edit_ids", &a->edit_ids, I32, 1) &&
+           front_check_tensor(dev, "edit_scales", &a->edit_scales, F32, 1) &&
+           check_size(dev, "the number of edit_scales", a->edit_scales.size[0],
+                      a->edit_ids.size[0]) &&
+           front_check_tensor(dev, "edit_adds", &a->edit_adds, F32, 1) &&
+           check_size(dev, "the number of edit_adds", a->edit_adds.size[0], a->edit_ids.size[0]);
+}
+
+static bool check_head_inputs(fm_device *dev, const fm_head_topk *a) {
+    if (!front_check_tensor(dev, "logits", &a->logits, F32, 2) ||
+        !check_tokens(dev, a->logits.size[0]) || !check_head_edits(dev, a))
+        return false;
+    int64_t n_rows = a->logits.size[0], n_ids = a->logits.size[1];
+    if (n_ids > INT32_MAX) return front_fault(dev, "logits has more ids than an i32 counts");
+    return front_check_tensor(dev, "temperatures", &a->temperatures, F32, 1) &&
+           check_size(dev, "the number of temperatures", a->temperatures.size[0], n_rows) &&
+           (!a->mask.buf || (front_check_tensor(dev, "mask", &a->mask, I32, 2) &&
+                             check_size(dev, "mask's number of rows", a->mask.size[0], n_rows) &&
+                             check_size(dev, "mask's row length", a->mask.size[1],
+                                        n_ids / 32 + (n_ids % 32 != 0))));
+}
+
+/** One of the lists of best tokens: like the ids that it belongs to, [L, K]. */
+static bool check_head_list(fm_device *dev, const char *name, const fm_tensor *t, fm_dtype dtype,
+                            int64_t n_rows, int64_t n_best) {
+    if (!check_output_of(dev, name, t, dtype, 2)) return false;
+    if (t->size[0] != n_rows || t->size[1] != n_best)
+        return front_fault(dev, "%s is [%lld, %lld] and should be [%lld, %lld]", name,
+                           (long long)t->size[0], (long long)t->size[1], (long long)n_rows,
+                           (long long)n_best);
+    return n_best <= FM_HEAD_TOP_MAX ||
+           front_fault(dev, "%s has more than %d columns", name, (int)FM_HEAD_TOP_MAX);
+}
+
+static bool check_head_outputs(fm_device *dev, const fm_head_topk *a) {
+    int64_t n_rows = a->logits.size[0], n_best = a->ids.size[1], n_raw = a->best_ids.size[1];
+    return check_head_list(dev, "ids", &a->ids, I32, n_rows, n_best) &&
+           check_head_list(dev, "values", &a->values, F32, n_rows, n_best) &&
+           check_head_list(dev, "raw", &a->raw, F32, n_rows, n_best) &&
+           check_head_list(dev, "sums", &a->sums, F32, n_rows, 4) &&
+           (!a->best_ids.buf ||
+            (check_head_list(dev, "best_ids", &a->best_ids, I32, n_rows, n_raw) &&
+             check_head_list(dev, "best_raw", &a->best_raw, F32, n_rows, n_raw)));
+}
+
+/** No output overlaps an input or another output. */
+static bool check_head_apart(fm_device *dev, const fm_head_topk *a) {
+    const struct {
+        const char *name;
+        const fm_tensor *t;
+    } tensors[] = {{"sums", &a->sums},
+                   {"raw", &a->raw},
+                   {"values", &a->values},
+                   {"ids", &a->ids},
+                   {"best_ids", &a->best_ids},
+                   {"best_raw", &a->best_raw},
+                   {"logits", &a->logits},
+                   {"mask", &a->mask},
+                   {"edit_ids", &a->edit_ids},
+                   {"edit_scales", &a->edit_scales},
+                   {"edit_adds", &a->edit_adds},
+                   {"edit_offsets", &a->edit_offsets},
+                   {"temperatures", &a->temperatures}};
+    enum { N_OUTPUTS = 6, N_ALL = sizeof tensors / sizeof tensors[0] };
+    for (int i = 0; i < N_OUTPUTS; i++)
+        for (int k = i + 1; k < N_ALL && tensors[i].t->buf; k++)
+            if (!check_apart(dev, tensors[k].name, tensors[i].t, tensors[k].t)) return false;
+    return true;
+}
+
+static bool check_head_topk(fm_device *dev, const fm_head_topk *a) {
+    return check_head_inputs(dev, a) && check_head_outputs(dev, a) && check_head_apart(dev, a);
+}
+
 /* ---- Operations: the fronts ------------------------------------------------------------------ */
 
 #define FRONT(name)                                                                                \
@@ -251,6 +336,10 @@ static bool check_gate_mul(fm_device *dev, const fm_gate_mul *a) {
         FM_TRY(dev->lost);                                                                         \
         if (!check_##name(dev, args)) return FM_ERR_ARG;                                           \
         dev->encoded = true;                                                                       \
-        return front_keep_loss(dev, dev->backend->name(dev->state, args));                         \
+        double start;                                                                              \
+        FM_TRY(front_begin(dev, &start));                                                          \
+        fm_status status = dev->backend->name(dev->state, args);                                   \
+        uint64_t bytes = dev->profiling ? traffic_##name(args) : 0;                                \
+        return front_end(dev, FRONT_CALL_##name, start, bytes, status);                            \
     }
 FM_OP_LIST(FRONT)

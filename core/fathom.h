@@ -10,8 +10,9 @@
  *   fm_checkpoint  what lies in a model directory: description and tensors. Immutable: any thread.
  *   fm_model       one checkpoint made ready on one device, within the limits that
  *                  fm_model_params states. Any number of engines may share it; it outlives them.
- *   fm_engine      caches and workspace of one model. Engines that share a model share its device:
- *                  one thread at a time steps any of them, and a second one is refused.
+ *   fm_engine      caches, workspace and queue of one model. Any thread submits and cancels. Engines
+ *                  that share a model share its device: one thread at a time steps any of them, and
+ *                  a second one is refused.
  *   fm_request     what to generate; plain data, copied by fm_engine_submit.
  *   fm_event       what a request's callback receives: a new token, or how the request ended.
  *
@@ -37,6 +38,11 @@
 extern "C" {
 #endif
 
+/* The shared library exports what is declared here, and nothing else. */
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
 /* ---- Status -------------------------------------------------------------------------------------
  * One list makes the codes and their texts. 0 is success, everything else is negative. */
 
@@ -58,7 +64,6 @@ typedef enum fm_status {
     FM_STATUS_LIST(FM_STATUS_ENUM)
 #undef FM_STATUS_ENUM
 } fm_status;
-
 /** The fixed English text of a status ("malformed data"); "unknown status" for any other value. */
 const char *fm_status_text(fm_status status);
 
@@ -84,27 +89,16 @@ typedef void (*fm_log_fn)(void *user, fm_log_level level, const char *line);
 
 /* ---- Number formats -------------------------------------------------------------------------- */
 
-/* X(NAME, name in safetensors files, bits per element). Those above the line in the table are
- * computed with; the others are known by name so that a file that holds them can be described. */
-
+/* X(NAME, name in safetensors files, bits per element). Those above the line are computed with; the
+ * others are known by name so that a file that holds them can be described. */
+/* clang-format off */
 #define FM_DTYPE_LIST(X)                                                                           \
-    X(F32, "F32", 32)                                                                              \
-    X(BF16, "BF16", 16)                                                                            \
-    X(F16, "F16", 16)                                                                              \
-    X(I32, "I32", 32)                                                                              \
+    X(F32, "F32", 32) X(BF16, "BF16", 16) X(F16, "F16", 16) X(I32, "I32", 32)                      \
     /* --- */                                                                                      \
-    X(F64, "F64", 64)                                                                              \
-    X(F8_E4M3, "F8_E4M3", 8)                                                                       \
-    X(F8_E5M2, "F8_E5M2", 8)                                                                       \
-    X(F8_E8M0, "F8_E8M0", 8)                                                                       \
-    X(I8, "I8", 8)                                                                                 \
-    X(U8, "U8", 8)                                                                                 \
-    X(I16, "I16", 16)                                                                              \
-    X(U16, "U16", 16)                                                                              \
-    X(U32, "U32", 32)                                                                              \
-    X(I64, "I64", 64)                                                                              \
-    X(U64, "U64", 64)                                                                              \
-    X(BOOL, "BOOL", 8)
+    X(F64, "F64", 64) X(F8_E4M3, "F8_E4M3", 8) X(F8_E5M2, "F8_E5M2", 8) X(F8_E8M0, "F8_E8M0", 8)   \
+    X(I8, "I8", 8) X(U8, "U8", 8) X(I16, "I16", 16) X(U16, "U16", 16)                              \
+    X(U32, "U32", 32) X(I64, "I64", 64) X(U64, "U64", 64) X(BOOL, "BOOL", 8)
+/* clang-format on */
 
 typedef enum fm_dtype {
 #define FM_DTYPE_ENUM(name, text, bits) FM_DTYPE_##name,
@@ -115,17 +109,14 @@ typedef enum fm_dtype {
 
 /** The name used in safetensors files ("BF16"); "?" outside the enumeration. */
 const char *fm_dtype_name(fm_dtype dtype);
-
 /** Bytes of one element; 0 outside the enumeration. */
 size_t fm_dtype_size(fm_dtype dtype);
 
 /* ---- Tokenizer ------------------------------------------------------------------------------- */
 
-/* Immutable once open: any thread. */
+typedef struct fm_tokenizer fm_tokenizer; /* immutable once open: any thread */
 
-typedef struct fm_tokenizer fm_tokenizer;
-
-/** A growing list of token ids. Start from a zeroed struct; free with fm_tokens_free. */
+/** A growing list of token ids. Start from a zeroed struct. */
 typedef struct fm_tokens {
     int32_t *ids;
     size_t count;
@@ -134,8 +125,7 @@ typedef struct fm_tokens {
 
 /** Appends one id. FM_ERR_MEMORY leaves the list as it was. */
 fm_status fm_tokens_append(fm_tokens *tokens, int32_t id);
-/** Frees the ids and zeroes the struct. */
-void fm_tokens_free(fm_tokens *tokens);
+void fm_tokens_free(fm_tokens *tokens); /* and zeroes the struct */
 
 /** Reads tokenizer.json, and tokenizer_config.json and chat_template.jinja where present, of a model
  * directory; no weights are needed. FM_ERR_NOT_FOUND when tokenizer.json is absent, FM_ERR_FORMAT when a file is
@@ -209,7 +199,6 @@ fm_status fm_chat_encode(const fm_tokenizer *t, const char *layout, const fm_mes
 
 /* What lies in a model directory: its description and its tensors, mapped but not read. Immutable
  * once open: any thread. */
-
 typedef struct fm_checkpoint fm_checkpoint;
 
 typedef struct fm_checkpoint_info {
@@ -248,7 +237,8 @@ void fm_checkpoint_get_tensor(const fm_checkpoint *c, size_t i, fm_tensor_info *
 
 typedef struct fm_model fm_model;
 
-/** How to run a model, and its limits. Zero in a field takes the default given beside it. */
+/** How to run a model, and the limits of its engines, from which the device plans its memory. Zero in
+ * a field takes the default given beside it. */
 typedef struct fm_model_params {
     const char *device;      /* "auto" or "cpu"; default "auto" */
     const char *dtype;       /* of weights: "auto" (as in the files), "f32", "bf16" or "f16";
@@ -260,7 +250,8 @@ typedef struct fm_model_params {
                                 bits. */
     int32_t n_threads;       /* default: physical cores within the cgroup's quota */
     int32_t max_context;     /* tokens of one sequence; default: the model's, at most 4096 */
-    int32_t max_step_tokens; /* tokens of one step, so of one prompt chunk; default 256 */
+    int32_t max_chunk;       /* prompt tokens of one step, over all its sequences; default 256 */
+    int32_t max_sequences;   /* that run at the same time in an engine; default 16 */
     fm_log_fn log;           /* default: silent */
     void *log_user;
 } fm_model_params;
@@ -277,53 +268,119 @@ void fm_model_close(fm_model *m);
 int32_t fm_model_vocab_size(const fm_model *m);
 /** The limits in force, defaults resolved. */
 int32_t fm_model_max_context(const fm_model *m);
+/** What the calls of one kind to the device came to, since the profile was started. */
+typedef struct fm_profile {
+    const char
+        *name; /* of the operation ("matmul"), or "write", "read", "copy", "submit", "wait" */
+    int64_t calls;
+    double seconds;
+    uint64_t bytes; /* read and written, were every element moved once: attention without keys and
+                       values, experts as if no two tokens shared one */
+} fm_profile;
+
+enum { FM_MAX_PROFILE = 32 };
+
+/** Starts counting time and bytes of every operation from zero, or stops. No call that computes may be
+ * under way. */
+void fm_model_profile(fm_model *m, bool on);
+/** Fills one entry for each kind of call that was made; returns their number. The same rule. */
+int32_t fm_model_get_profile(const fm_model *m, fm_profile out[FM_MAX_PROFILE]);
+
 /** One line that says device, instruction set, threads and number formats. Owned by the model. */
 const char *fm_model_summary(const fm_model *m);
 
 /* ---- Engine ---------------------------------------------------------------------------------- */
 
-/* Runs requests step by step. Calls on one engine, and on engines that share a model, come from one
- * thread at a time. Of the calls that compute (fm_engine_step, fm_engine_logits and
- * fm_engine_write_logits) one at a time is under way on a model, its callbacks included: any further
- * one, of whichever of its engines and on whichever thread, gives FM_ERR_STATE at once.
+/* Runs requests together, step by step: each step takes the newest token of every sequence that
+ * generates, and chunks of the prompts that still have to be read. A request's tokens depend on the
+ * request alone: never on what runs beside it, on chunks, threads, cached prefixes or preemption.
  *
- * A callback runs inside a call, on its thread, in the caller's floating-point environment. Of the
- * same engine it may call fm_engine_cancel at any event, and fm_engine_submit at a request's last
- * event, when the engine has room again. The calls that compute give FM_ERR_STATE there, on every
- * engine of the model. It must not free the engine or close the model. */
+ * Threads. fm_engine_submit, fm_engine_cancel and fm_engine_wait may be called from any thread at any
+ * time, the first two from callbacks. Of the calls that compute, fork, save or restore, one at a time
+ * is under way on a model, its callbacks included: any further one, of whichever of its engines and
+ * on whichever thread, gives FM_ERR_STATE at once. All others come from one thread at a time.
+ *
+ * A callback runs inside fm_engine_step or a call that computes logits, on its thread, in the
+ * caller's floating-point environment. It must not free the engine or close the model. */
 
 typedef struct fm_engine fm_engine;
 
-/** How the next token is drawn. The order is: temperature, top-k, top-p, min-p; ties go to the
- * lower id. A zeroed struct is greedy. */
+/** What an engine holds. Zero in a field takes the default given beside it. The limits of a step and
+ * of a sequence are the model's. */
+typedef struct fm_engine_params {
+    int32_t cache_tokens;   /* that the caches hold, over all sequences, in pages of 64; default: a
+                               quarter of max_sequences full contexts, and at least one. At least
+                               max_context, so that any sequence fits alone. */
+    int32_t max_queued;     /* requests that wait for their first step at most; default 1024 */
+    bool no_prefix_sharing; /* default: prompts that begin alike share what is computed for the
+                               whole pages they have in common */
+} fm_engine_params;
+
+typedef struct fm_logit_bias {
+    int32_t id;
+    float bias; /* added to the id's logit; finite */
+} fm_logit_bias;
+enum { FM_LOGIT_BIAS_MAX = 1024, FM_MAX_LOGPROBS = 20, FM_MAX_STOPS = 16, FM_MAX_STOP_LENGTH = 256 };
+
+/** How the next token is drawn. The order is: repetition penalty, frequency and presence penalties,
+ * bias, mask, temperature, top-k, top-p, min-p; ties go to the lower id. A zeroed struct is greedy. */
 typedef struct fm_sampling {
-    float temperature; /* 0: greedy, the rest is ignored */
-    int32_t top_k;     /* 0: off */
-    float top_p;       /* 0 or 1: off; in (0, 1] */
-    float min_p;       /* 0: off; share of the best token's probability, in [0, 1] */
-    uint64_t seed;     /* the same request with the same seed gives the same tokens */
+    float temperature;        /* 0: greedy, what comes behind it and the seed are ignored */
+    int32_t top_k;            /* 0: off */
+    float top_p;              /* 0 or 1: off; in (0, 1], share of what top-k leaves */
+    float min_p;              /* 0: off; share of the best token's probability, in [0, 1] */
+    float repetition_penalty; /* 0 or 1: off; in [0.01, 100]. The logit of a token of prompt or answer
+                                 is divided by it when positive, else multiplied */
+    float frequency_penalty;  /* in [-2, 2]; taken off for each time the answer has the token */
+    float presence_penalty;   /* in [-2, 2]; taken off when the answer has the token */
+    const fm_logit_bias *bias; /* [n_bias] ids of the vocabulary, each once */
+    size_t n_bias;             /* at most FM_LOGIT_BIAS_MAX */
+    uint64_t seed;             /* the same request with the same seed gives the same tokens */
 } fm_sampling;
+
+/** A token, and the natural logarithm of the probability that the model itself gave it: before
+ * penalties, bias, mask and temperature. */
+typedef struct fm_logprob {
+    int32_t id;
+    float logprob;
+} fm_logprob;
+
+/** Says which tokens may come next. `mask` is [(vocab_size + 31) / 32], id i at bit i % 32 of word
+ * i / 32, all bits set: clears those of tokens that may not follow the answer so far, but not all.
+ * Called on the stepping thread before each token. False cancels the request. */
+typedef bool (*fm_mask_fn)(void *user, const int32_t *answer, int32_t n_answer, uint32_t *mask);
 
 typedef enum fm_finish {
     FM_FINISH_NONE,      /* not finished */
-    FM_FINISH_STOP,      /* the model gave an end token (which is not delivered) */
+    FM_FINISH_STOP,      /* an end token (which is not delivered) or a stop string */
     FM_FINISH_LENGTH,    /* max_new tokens, or the context is full */
     FM_FINISH_CANCELLED, /* the callback said stop, or fm_engine_cancel */
+    FM_FINISH_DEADLINE,  /* the request's time was over */
     FM_FINISH_ERROR,     /* see status */
 } fm_finish;
 
 /** What the callback receives: one event for each new token, and one last event with `finish` set
- * and id -1. Counts and seconds are those of the whole request and stand in the last event only. */
+ * and id -1. Its pointers are valid during the call. Counts and seconds are those of the whole
+ * request and stand in the last event only. Seconds are those of steps that the request took part in,
+ * whatever else these steps did. */
 typedef struct fm_event {
     uint64_t request; /* as fm_engine_submit named it */
     int32_t id;       /* the new token */
     fm_finish finish;
+    const char *text;      /* with a tokenizer in the request: what became certain of the answer, whole
+                              UTF-8, not terminated; the last event brings the rest */
+    size_t text_length;    /* bytes */
+    float logprob;         /* of `id`, where n_logprobs asked for it */
+    const fm_logprob *top; /* [n_top] the most likely tokens, best first */
+    int32_t n_top;
     fm_status status;    /* with FM_FINISH_ERROR */
     int32_t n_prompt;    /* tokens of the prompt */
-    int32_t n_prefilled; /* of these, what was run: all, unless the request ended before */
+    int32_t n_prefilled; /* of these, what was run, again after a preemption too */
+    int32_t n_shared;    /* tokens taken from what other requests had computed */
     int32_t n_generated; /* tokens delivered */
-    double prefill_seconds;
-    double decode_seconds;
+    int32_t n_preempted; /* times that the sequence lost its cache to others and began again */
+    double wait_seconds; /* from submission to the first step */
+    double prefill_seconds, decode_seconds;
 } fm_event;
 
 /** Returns false to cancel the request; at the last event the value has no meaning. */
@@ -336,29 +393,124 @@ typedef struct fm_request {
     fm_sampling sampling;
     const int32_t *end_ids; /* end the answer, [n_end_ids]; NULL: the checkpoint's own */
     size_t n_end_ids;
+    int32_t n_logprobs; /* -1: log-probability of the tokens; N: of N alternatives as well, at most
+                           FM_MAX_LOGPROBS; 0: none */
+    const fm_tokenizer *tokenizer; /* makes the events' text, outlives the request; NULL: ids only */
+    const char *const *stop; /* [n_stop] strings that end the answer; need a tokenizer. They are no part
+                                of its text, the tokens they came in are delivered */
+    size_t n_stop;
+    uint64_t tenant;         /* requests of different tenants share nothing that was computed */
+    double deadline_seconds; /* from submission; 0: none */
+    fm_mask_fn mask;         /* NULL: none */
+    void *mask_user;
     fm_event_fn on_event;
     void *user;
 } fm_request;
 
-/** Makes an engine with room for one sequence of the model's max_context. */
-fm_status fm_engine_new(fm_model *m, fm_engine **out, fm_error *err);
-/** Frees an engine. A request that still runs ends without an event. */
+/** Makes an engine; NULL for `params` takes all defaults. FM_ERR_MEMORY, with the number that would
+ * fit, when the device has no room for its caches and workspace. All memory that steps need is
+ * allocated here and by fm_engine_submit; steps allocate none. */
+fm_status fm_engine_new(fm_model *m, const fm_engine_params *params, fm_engine **out,
+                        fm_error *err);
+/** Frees an engine. Requests that still run end without an event. */
 void fm_engine_free(fm_engine *e);
 
-/** Takes a request. Arguments are copied. *id, where `id` is not NULL, is set to a number that names
- * the request: never 0, never used again by this engine; 0 when the call fails. FM_ERR_STATE while
- * another request runs, FM_ERR_ARG and FM_ERR_LIMIT for what cannot be run. */
+/** What a model and one engine would take, in bytes, counted by making them on a device that only
+ * plans. */
+typedef struct fm_plan {
+    uint64_t weights_in_place; /* of the files that are read where they lie; the system may drop and
+                                   read them again */
+    uint64_t weights_copied;   /* weights and tables beside the files */
+    uint64_t cache;            /* for cache_tokens */
+    uint64_t cache_per_token;  /* of one token more in cache_tokens */
+    uint64_t workspace;        /* everything else on the device */
+    uint64_t memory_free;      /* now */
+    bool fits;                 /* all but weights_in_place are no more than memory_free */
+    int32_t max_context, max_chunk, max_sequences, cache_tokens; /* with defaults resolved */
+    int64_t cache_tokens_that_fit; /* cache_tokens at most; 0: not even the rest fits */
+} fm_plan;
+
+/** Says it before anything is loaded. NULL parameters take all defaults. Fails like fm_model_open and
+ * fm_engine_new, but not for lack of memory. */
+fm_status fm_plan_make(const char *dir, const fm_model_params *model,
+                       const fm_engine_params *engine, fm_plan *out, fm_error *err);
+
+/** Takes a request, which the next step sees. Arguments are copied, except the tokenizer. *id, where
+ * `id` is not NULL, is set to a number that names the request: never 0, never used again by this
+ * engine; 0 when the call fails. FM_ERR_LIMIT when the queue is full, FM_ERR_ARG and FM_ERR_LIMIT for
+ * what cannot be run. Any thread. */
 fm_status fm_engine_submit(fm_engine *e, const fm_request *request, uint64_t *id, fm_error *err);
 
-/** Ends a request with FM_FINISH_CANCELLED, its counts and its seconds. The last event comes before
- * this call returns and the engine has room again; called from a callback of this engine, the
- * event comes when that callback has returned, at the latest when the next step begins. No token
- * is computed in between. FM_ERR_NOT_FOUND when no such request runs. */
+/** Asks that a request end with FM_FINISH_CANCELLED. Its last event comes in the next step, which
+ * computes nothing more of it. FM_ERR_NOT_FOUND when the request has ended. Any thread. */
 fm_status fm_engine_cancel(fm_engine *e, uint64_t id, fm_error *err);
 
-/** Runs one step: a chunk of the prompt, or one new token. *active is set to the number of requests
- * that still run. A failed step ends the request with FM_FINISH_ERROR and returns its status. */
+/** Blocks until there is something to step, at most `seconds`; true when there is. Any thread. */
+bool fm_engine_wait(fm_engine *e, double seconds);
+
+/** Runs one step of all requests that can run. *active is set to the number of requests that have not
+ * ended. When the step could not be computed its status is returned; the requests in it are tried once
+ * more and end with FM_FINISH_ERROR when that fails, too. After FM_ERR_DEVICE all have ended. */
 fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err);
+
+/** How a fork goes on. */
+typedef struct fm_fork {
+    int32_t n_back; /* tokens of the parent's answer that the fork does not take over */
+    const fm_sampling *sampling; /* NULL: the parent's */
+    int32_t max_new;             /* as in fm_request, what is taken over counted; 0: the parent's */
+    fm_event_fn on_event;
+    void *user;
+} fm_fork;
+
+/** A second request that has the prompt, and the answer so far, of one that has not ended, shares what
+ * is computed for them, and goes on by itself. With the same sampling it gives the same tokens. Events
+ * come for further tokens and their text only; its counts include what was taken over. Between steps.
+ * FM_ERR_NOT_FOUND when the parent has ended. */
+fm_status fm_engine_fork(fm_engine *e, uint64_t parent, const fm_fork *fork, uint64_t *id,
+                         fm_error *err);
+
+/** Writes a request as it stands, with what is computed for it, to a file, which appears when it is
+ * complete. The request goes on. Between steps. FM_ERR_NOT_FOUND when it has ended, FM_ERR_IO. */
+fm_status fm_engine_save(fm_engine *e, uint64_t id, const char *path, fm_error *err);
+
+/** What a saved request is given that a file cannot hold. */
+typedef struct fm_restore {
+    const fm_tokenizer *tokenizer; /* as in fm_request; needed where there are stop strings */
+    uint64_t tenant;
+    double deadline_seconds; /* from now; 0: none */
+    fm_mask_fn mask;
+    void *mask_user;
+    fm_event_fn on_event;
+    void *user;
+} fm_restore;
+
+/** Takes a saved request up where it was: it gives the tokens that it would have given, and events for
+ * those only. Where there are no free pages its tokens are run again. Between steps. A file that is
+ * damaged gives FM_ERR_FORMAT, one of another model, or of other number formats, FM_ERR_UNSUPPORTED.
+ * Damage is found; forgery is not: restore only files that you have written. */
+fm_status fm_engine_restore(fm_engine *e, const char *path, const fm_restore *how, uint64_t *id,
+                            fm_error *err);
+
+/** Writes what is cached of a prompt's beginning, in whole pages of 64 tokens, to a file; *n_saved,
+ * where it is not NULL, is set to the number of tokens. FM_ERR_NOT_FOUND when not one page is. */
+fm_status fm_engine_save_prefix(fm_engine *e, uint64_t tenant, const int32_t *ids, size_t n_ids,
+                                const char *path, int32_t *n_saved, fm_error *err);
+
+/** Puts a saved prefix, of a prompt or of a request, into the cache, where the tenant's next requests
+ * find it. *n_tokens is set to the number of its tokens. FM_ERR_MEMORY when the pages are in use. */
+fm_status fm_engine_restore_prefix(fm_engine *e, uint64_t tenant, const char *path,
+                                   int32_t *n_tokens, fm_error *err);
+
+/** Counts of an engine since it was made, and its state between two steps. */
+typedef struct fm_engine_stats {
+    uint64_t n_steps, n_tokens_run;
+    uint64_t n_tokens_shared; /* that were found computed */
+    uint64_t n_preempted, n_pages_evicted, n_pages_copied;
+    int32_t n_running, n_waiting;
+    int32_t n_pages, n_pages_free, n_pages_cached; /* cached: free as soon as they are needed */
+} fm_engine_stats;
+
+void fm_engine_get_stats(const fm_engine *e, fm_engine_stats *out);
 
 /** Receives `n_rows` rows of logits, [n_rows, vocab_size] float32; the memory is the engine's. Any
  * status but FM_OK stops the run and becomes its result. */
@@ -380,8 +532,11 @@ typedef bool (*fm_go_on_fn)(void *user);
 fm_status fm_engine_write_logits(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
                                  fm_go_on_fn go_on, void *user, fm_error *err);
 
-/** The library's version, "0.1.0". */
-const char *fm_version(void);
+const char *fm_version(void); /* "0.1.0" */
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

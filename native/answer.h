@@ -8,6 +8,9 @@
 #include "options.h"
 #include "session.h"
 
+/** Refuses options that have no effect together. Returns an exit status. */
+int answer_check_options(const options *o);
+
 /** Runs the prompt [n_ids] on the session's engine and prints the answer as the options say: the
  * text and a newline (ids where the session has no tokenizer), or one JSON object; with --stats a
  * line on standard error. The first Ctrl-C ends the answer where it is. Returns the exit status. */

@@ -1,6 +1,7 @@
 /* cmd_chat.c - one question in a chat layout that is built in. */
 #include "answer.h"
 #include "command.h"
+#include "profile.h"
 #include "prompt.h"
 #include "session.h"
 #include "terminal.h"
@@ -35,12 +36,15 @@ int cmd_chat(const options *o) {
     if (!o->prompt)
         return terminal_refuse("the interactive mode is not part of this version; ask one "
                                "question: fathom chat MODEL -p 'Why is the sky blue?'");
+    status = answer_check_options(o);
+    if (status != STATUS_DONE) return status;
     session s = {0};
     fm_tokens prompt = {0};
     status = session_open_tokenizer(&s, o, true);
     if (status == STATUS_DONE) status = encode_question(o, s.tokenizer, &prompt);
     if (status == STATUS_DONE) status = session_open_engine(&s, o);
     if (status == STATUS_DONE) status = answer_run(o, &s, &prompt);
+    if (status == STATUS_DONE && o->profile) profile_print(s.model);
     fm_tokens_free(&prompt);
     session_close(&s);
     return status;

@@ -1,5 +1,6 @@
 /* cmd_logits.c - the logits of every token of a prompt, as a NumPy file. */
 #include "command.h"
+#include "profile.h"
 #include "prompt.h"
 #include "session.h"
 #include "terminal.h"
@@ -34,6 +35,7 @@ int cmd_logits(const options *o) {
     if (status == STATUS_DONE) status = prompt_encode(o, s.tokenizer, &prompt);
     if (status == STATUS_DONE) status = session_open_engine(&s, o);
     if (status == STATUS_DONE) status = write_file(o, &s, &prompt);
+    if (status == STATUS_DONE && o->profile) profile_print(s.model);
     fm_tokens_free(&prompt);
     session_close(&s);
     return status;

@@ -10,5 +10,6 @@ int cmd_chat(const options *o);
 int cmd_logits(const options *o);
 int cmd_tokenize(const options *o);
 int cmd_inspect(const options *o);
+int cmd_plan(const options *o);
 
 #endif

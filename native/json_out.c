@@ -1,7 +1,6 @@
 /* json_out.c - writes the program's JSON. */
 #include "json_out.h"
 
-#include "bytes.h"
 #include "terminal.h"
 
 #include <inttypes.h>
@@ -30,11 +29,15 @@ static bool append_escaped(bytes *json, char byte) {
     return bytes_append(json, escape, strlen(escape));
 }
 
+bool json_out_quote(bytes *json, const char *text, size_t length) {
+    bool ok = bytes_append(json, "\"", 1);
+    for (size_t i = 0; ok && i < length; i++) ok = append_escaped(json, text[i]);
+    return ok && bytes_append(json, "\"", 1);
+}
+
 bool json_out_text(cJSON *object, const char *key, const char *text, size_t length) {
     bytes json = {0};
-    bool ok = bytes_append(&json, "\"", 1);
-    for (size_t i = 0; ok && i < length; i++) ok = append_escaped(&json, text[i]);
-    ok = ok && bytes_append(&json, "\"", 1);
+    bool ok = json_out_quote(&json, text, length);
     return add_raw(object, key, &json, ok);
 }
 

@@ -5,6 +5,8 @@
 #ifndef FATHOM_NATIVE_JSON_OUT_H
 #define FATHOM_NATIVE_JSON_OUT_H
 
+#include "bytes.h"
+
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,6 +14,9 @@
 
 /** A string of `length` bytes of valid UTF-8, NUL included. */
 bool json_out_text(cJSON *object, const char *key, const char *text, size_t length);
+
+/** Appends such a string to JSON text, quotes and escapes included. */
+bool json_out_quote(bytes *json, const char *text, size_t length);
 
 /** An array of integers. cJSON would keep a node for each. */
 bool json_out_ids(cJSON *object, const char *key, const int32_t *ids, size_t count);

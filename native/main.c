@@ -5,10 +5,20 @@
 #include <string.h>
 
 static const command commands[] = {
-    {"generate", COMMAND_GENERATE, 1, "generate MODEL (-p TEXT|@FILE|- | --ids 1,2,3) [-n N]",
-     "Continues a text, without a chat layout. Only the new text is printed.",
+    {"generate", COMMAND_GENERATE, 1,
+     "generate MODEL (-p TEXT|@FILE|- | --ids 1,2,3 | --batch F.jsonl) [-n N]",
+     "Continues a text, without a chat layout. Only the new text is printed.\n"
+     "--batch runs many requests together. A line of its file is an object with \"prompt\" or "
+     "\"ids\",\n"
+     "and where wanted id, n, seed, temperature, top_p, top_k, min_p, repetition_penalty,\n"
+     "frequency_penalty, presence_penalty, logit_bias {\"ID\": x}, stop (a string or a list), "
+     "logprobs,\n"
+     "tenant and deadline_s. Options hold for lines that say nothing else. Answers are JSON lines, "
+     "in the\n"
+     "order in which they end.",
      "  fathom generate models/smollm2 -p 'The capital of France is' -n 20\n"
-     "  fathom generate models/smollm2 -p @story.txt --temperature 0.8 --top-p 0.95 --seed 7\n",
+     "  fathom generate models/smollm2 -p @story.txt --temperature 0.8 --top-p 0.95 --seed 7\n"
+     "  fathom generate models/smollm2 --batch questions.jsonl -n 64 --parallel 8\n",
      cmd_generate},
     {"chat", COMMAND_CHAT, 1, "chat MODEL -p TEXT|@FILE|- [--system TEXT] [--template NAME]",
      "Asks one question in one of the built-in layouts, the one that fits the vocabulary.\n"
@@ -29,6 +39,10 @@ static const command commands[] = {
     {"inspect", COMMAND_INSPECT, 1, "inspect MODEL",
      "Describes a checkpoint: architecture, parameters, bytes, tensors.",
      "  fathom inspect models/smollm2\n", cmd_inspect},
+    {"plan", COMMAND_PLAN, 1, "plan MODEL [--ctx N] [--batch N] [--chunk N] [--cache-tokens N]",
+     "Says what memory a model, its caches and its workspace would take, and whether that fits.\n"
+     "Nothing is loaded. The exit status is 1 when it does not fit.",
+     "  fathom plan models/smollm2 --ctx 8192 --batch 32\n", cmd_plan},
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -11,6 +11,7 @@
 typedef enum option_kind {
     OPTION_FLAG,   /* bool */
     OPTION_TEXT,   /* const char * */
+    OPTION_LIST,   /* option_list, one item each time */
     OPTION_CHOICE, /* const char *, one of the words in `value` */
     OPTION_COUNT,  /* int32_t in [min, max] */
     OPTION_REAL,   /* float in [min, max] */
@@ -32,7 +33,11 @@ typedef struct option_row {
 enum {
     ANSWERING = COMMAND_GENERATE | COMMAND_CHAT,
     RUNNING = ANSWERING | COMMAND_LOGITS,
+    OPENING = RUNNING | COMMAND_PLAN,
     MAX_CONTEXT = 1 << 24, /* tokens */
+    MAX_CACHE_TOKENS = 1 << 30,
+    MAX_SEQUENCES = 256,
+    DEFAULT_SEQUENCES = 16,
 };
 
 #define FIELD(name) offsetof(options, name)
@@ -42,6 +47,12 @@ static const option_row option_rows[] = {
      "the prompt: text, a file's contents, or standard input"},
     {"ids", 0, OPTION_TEXT, FIELD(ids), 0, 0, COMMAND_GENERATE | COMMAND_LOGITS, "1,2,3",
      "token ids instead of -p; nothing is added to them"},
+    {"batch", 0, OPTION_TEXT, FIELD(batch), 0, 0, COMMAND_GENERATE, "F.jsonl|-",
+     "one request a line, run together; answers as JSON lines"},
+    {"batch", 0, OPTION_COUNT, FIELD(sequences), 1, MAX_SEQUENCES, COMMAND_PLAN, "N",
+     "sequences at a time (16)"},
+    {"parallel", 0, OPTION_COUNT, FIELD(sequences), 1, MAX_SEQUENCES, COMMAND_GENERATE, "N",
+     "sequences of a batch at a time (16)"},
     {NULL, 'n', OPTION_COUNT, FIELD(max_new), 0, MAX_CONTEXT, ANSWERING, "N",
      "new tokens at most (128; 0: until the context is full)"},
     {"system", 0, OPTION_TEXT, FIELD(system), 0, 0, COMMAND_CHAT, "TEXT",
@@ -54,18 +65,21 @@ static const option_row option_rows[] = {
      "TEXT holds ids; print their bytes, nothing added"},
     {"plain", 0, OPTION_FLAG, FIELD(plain), 0, 0, COMMAND_TOKENIZE, NULL,
      "added tokens in the text stay text"},
-    {"device", 0, OPTION_CHOICE, FIELD(device), 0, 0, RUNNING, "auto|cpu", "where to run (auto)"},
-    {"dtype", 0, OPTION_CHOICE, FIELD(dtype), 0, 0, RUNNING, "auto|f32|bf16|f16",
+    {"device", 0, OPTION_CHOICE, FIELD(device), 0, 0, OPENING, "auto|cpu", "where to run (auto)"},
+    {"dtype", 0, OPTION_CHOICE, FIELD(dtype), 0, 0, OPENING, "auto|f32|bf16|f16",
      "number format of the weights (auto: as in the files)"},
-    {"cache-dtype", 0, OPTION_CHOICE, FIELD(cache_dtype), 0, 0, RUNNING, "auto|f32|bf16",
+    {"cache-dtype", 0, OPTION_CHOICE, FIELD(cache_dtype), 0, 0, OPENING, "auto|f32|bf16",
      "number format of cached keys and values (auto: f32 with f32 weights, else bf16)"},
-    {"ctx", 0, OPTION_COUNT, FIELD(ctx), 1, MAX_CONTEXT, RUNNING, "N",
+    {"ctx", 0, OPTION_COUNT, FIELD(ctx), 1, MAX_CONTEXT, OPENING, "N",
      "context in tokens (the model's, at most 4096)"},
     {"threads", 0, OPTION_COUNT, FIELD(threads), 1, 256, RUNNING, "N",
      "threads (the physical cores that may be used)"},
     {"isa", 0, OPTION_CHOICE, FIELD(isa), 0, 0, RUNNING, "scalar|avx2|avx512",
      "instruction set, for comparing; all give the same bits (the best there is)"},
-    {"chunk", 0, OPTION_COUNT, FIELD(chunk), 1, 8192, RUNNING, "N", "prompt tokens per step (256)"},
+    {"chunk", 0, OPTION_COUNT, FIELD(chunk), 1, 8192, OPENING, "N", "prompt tokens per step (256)"},
+    {"cache-tokens", 0, OPTION_COUNT, FIELD(cache_tokens), 1, MAX_CACHE_TOKENS,
+     COMMAND_GENERATE | COMMAND_PLAN, "N",
+     "tokens that the caches of all sequences hold (a quarter of their contexts)"},
     {"temperature", 0, OPTION_REAL, FIELD(temperature), 0, 100, ANSWERING, "X",
      "0 takes the best token each time, the values below then have no effect (0)"},
     {"top-k", 0, OPTION_COUNT, FIELD(top_k), 0, INT32_MAX, ANSWERING, "N",
@@ -76,10 +90,22 @@ static const option_row option_rows[] = {
      "drop tokens below X times the best one's probability (0: none)"},
     {"seed", 0, OPTION_SEED, 0, 0, 0, ANSWERING, "S",
      "the same seed draws the same tokens (a new one each time)"},
-    {"json", 0, OPTION_FLAG, FIELD(json), 0, 0, ANSWERING | COMMAND_TOKENIZE | COMMAND_INSPECT,
-     NULL, "print one JSON object"},
+    {"repetition-penalty", 0, OPTION_REAL, FIELD(repetition_penalty), 0.01, 100, ANSWERING, "X",
+     "make tokens of prompt and answer less likely: divide their logits (1: off)"},
+    {"frequency-penalty", 0, OPTION_REAL, FIELD(frequency_penalty), -2, 2, ANSWERING, "X",
+     "take X off a logit for each time its token stands in the answer (0: off)"},
+    {"presence-penalty", 0, OPTION_REAL, FIELD(presence_penalty), -2, 2, ANSWERING, "X",
+     "take X off the logits of tokens that stand in the answer (0: off)"},
+    {"stop", 0, OPTION_LIST, FIELD(stop), 0, 0, ANSWERING, "TEXT",
+     "end the answer before this text; may be given 16 times"},
+    {"logprobs", 0, OPTION_COUNT, FIELD(logprobs), 0, FM_MAX_LOGPROBS, ANSWERING, "K",
+     "with --json: log-probabilities of the tokens and of K alternatives"},
+    {"json", 0, OPTION_FLAG, FIELD(json), 0, 0,
+     ANSWERING | COMMAND_TOKENIZE | COMMAND_INSPECT | COMMAND_PLAN, NULL, "print one JSON object"},
     {"stats", 0, OPTION_FLAG, FIELD(stats), 0, 0, ANSWERING, NULL,
      "a line with speeds on standard error after the answer"},
+    {"profile", 0, OPTION_FLAG, FIELD(profile), 0, 0, RUNNING, NULL,
+     "a table of time and bytes of each operation on standard error at the end"},
     {"help", 'h', OPTION_FLAG, FIELD(help), 0, 0, ~0u, NULL, "this text"},
 };
 
@@ -134,6 +160,13 @@ static bool parse_seed(const char *text, uint64_t *out) {
     return true;
 }
 
+static int add_item(option_list *list, const char *label, const char *text) {
+    if (list->count == FM_MAX_STOPS)
+        return terminal_refuse("%s is given more than %d times", label, FM_MAX_STOPS);
+    list->items[list->count++] = text;
+    return STATUS_DONE;
+}
+
 /* Stores the value of one option; STATUS_USAGE after one line when it is none. */
 static int store_value(options *o, const option_row *row, const char *label, const char *text) {
     void *field = (char *)o + row->offset;
@@ -149,6 +182,8 @@ static int store_value(options *o, const option_row *row, const char *label, con
     case OPTION_TEXT:
         *(const char **)field = text;
         break;
+    case OPTION_LIST:
+        return add_item(field, label, text);
     case OPTION_COUNT:
         if (!parse_count(row, text, field))
             return terminal_refuse("%s takes a whole number from %.0f to %.0f, not '%s'", label,
@@ -179,14 +214,16 @@ typedef struct word_list {
 } word_list;
 
 /* The row of a long name, which must be whole: an abbreviation would change its meaning with the
- * next option that is added. */
-static const option_row *find_name(const char *name, size_t length) {
+ * next option that is added. A name may have a meaning of its own in a command. */
+static const option_row *find_name(const char *name, size_t length, unsigned command_bit) {
+    const option_row *found = NULL;
     for (int i = 0; i < N_OPTIONS; i++) {
-        const char *known = option_rows[i].name;
-        if (known && strlen(known) == length && strncmp(known, name, length) == 0)
-            return &option_rows[i];
+        const option_row *row = &option_rows[i];
+        if (!row->name || strlen(row->name) != length || strncmp(row->name, name, length) != 0)
+            continue;
+        if (!found || (row->commands & command_bit)) found = row;
     }
-    return NULL;
+    return found;
 }
 
 static const option_row *find_letter(char letter) {
@@ -203,7 +240,7 @@ static int take_option(options *o, word_list *list) {
     bool is_long = word[1] == '-';
     const char *name = word + (is_long ? 2 : 1);
     size_t length = is_long ? strcspn(name, "=") : 1;
-    const option_row *row = is_long ? find_name(name, length) : find_letter(*name);
+    const option_row *row = is_long ? find_name(name, length, o->command->bit) : find_letter(*name);
     if (!row)
         return terminal_refuse("unknown option '%s'; see: fathom %s --help", word, command_name);
 
@@ -235,7 +272,7 @@ int options_parse(const command *c, int argc, char **argv, options *out) {
     word_list list = {argc, argv, 1};
     int n_words = 0, status = STATUS_DONE;
     bool only_words = false; /* behind "--" */
-    *out = (options){.command = c, .max_new = 128, .top_p = 1};
+    *out = (options){.command = c, .max_new = 128, .top_p = 1, .logprobs = -1};
     while (status == STATUS_DONE && list.at < argc) {
         const char *word = argv[list.at];
         if (!only_words && strcmp(word, "--") == 0) {
@@ -277,16 +314,39 @@ fm_model_params options_model_params(const options *o) {
         .isa = o->isa,
         .n_threads = o->threads,
         .max_context = o->ctx,
-        .max_step_tokens = o->chunk,
+        .max_chunk = o->chunk,
+        .max_sequences = options_sequences(o),
     };
 }
 
-fm_sampling options_sampling(const options *o) {
-    return (fm_sampling){
+fm_engine_params options_engine_params(const options *o) {
+    return (fm_engine_params){.cache_tokens = o->cache_tokens};
+}
+
+int32_t options_sequences(const options *o) {
+    if (!o->batch && o->command->bit != COMMAND_PLAN) return 1;
+    return o->sequences > 0 ? o->sequences : DEFAULT_SEQUENCES;
+}
+
+/* The library writes "the tokens' own" as -1 and "none" as 0. */
+fm_request options_request(const options *o) {
+    fm_sampling sampling = {
         .temperature = o->temperature,
         .top_k = o->top_k,
         .top_p = o->top_p,
         .min_p = o->min_p,
+        .repetition_penalty = o->repetition_penalty,
+        .frequency_penalty = o->frequency_penalty,
+        .presence_penalty = o->presence_penalty,
         .seed = o->seed,
+    };
+    return (fm_request){
+        .max_new = o->max_new,
+        .sampling = sampling,
+        .n_logprobs = o->logprobs < 0    ? 0
+                      : o->logprobs == 0 ? -1
+                                         : o->logprobs,
+        .stop = o->stop.items,
+        .n_stop = o->stop.count,
     };
 }

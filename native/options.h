@@ -14,9 +14,16 @@ enum {
     COMMAND_LOGITS = 1 << 2,
     COMMAND_TOKENIZE = 1 << 3,
     COMMAND_INSPECT = 1 << 4,
+    COMMAND_PLAN = 1 << 5,
 };
 
 typedef struct options options;
+
+/** The values of an option that may be given several times. */
+typedef struct option_list {
+    const char *items[FM_MAX_STOPS]; /* [count] */
+    size_t count;
+} option_list;
 
 typedef struct command {
     const char *name;
@@ -34,6 +41,7 @@ struct options {
 
     const char *prompt; /* -p as written: TEXT, @FILE or - */
     const char *ids;
+    const char *batch; /* the file of --batch */
     const char *system;
     const char *layout; /* --template; NULL: the one that fits the vocabulary */
     const char *out;
@@ -47,15 +55,23 @@ struct options {
     const char *isa; /* NULL: the best there is */
     int32_t ctx;     /* tokens; 0: the library's default, as in the next two */
     int32_t threads;
-    int32_t chunk; /* tokens */
+    int32_t chunk;        /* tokens */
+    int32_t cache_tokens; /* over all sequences */
+    int32_t sequences;    /* at a time: --parallel of generate, --batch of plan */
     uint64_t seed;
     bool has_seed;
     float temperature;
     float top_p;
     int32_t top_k;
     float min_p;
+    float repetition_penalty;
+    float frequency_penalty;
+    float presence_penalty;
+    option_list stop;
+    int32_t logprobs; /* alternatives; -1: none are asked for */
     bool json;
     bool stats;
+    bool profile;
     bool help;
 };
 
@@ -66,8 +82,15 @@ int options_parse(const command *c, int argc, char **argv, options *out);
 /** Prints usage, summary, examples and the options that have an effect in the command. */
 void options_print_help(const command *c);
 
-/** What the library's model and sampler take from the options. */
+/** What the library takes from the options. */
 fm_model_params options_model_params(const options *o);
-fm_sampling options_sampling(const options *o);
+fm_engine_params options_engine_params(const options *o);
+
+/** Sequences at a time. */
+int32_t options_sequences(const options *o);
+
+/** Sampling, length, stop strings and log-probabilities; the rest is zero. The stop strings are the
+ * options' own. */
+fm_request options_request(const options *o);
 
 #endif

@@ -59,21 +59,21 @@ int prompt_parse_ids(const char *text, size_t length, fm_tokens *out) {
     }
 }
 
-/* Appends the ids of text with exactly one BOS in front where the tokenizer adds one: text that
- * begins with the BOS token has its own already. */
-static int encode_text(const fm_tokenizer *t, const bytes *text, fm_tokens *out) {
-    fm_error err;
+fm_status prompt_encode_text(const fm_tokenizer *t, const bytes *text, fm_tokens *out,
+                             fm_error *err) {
     int32_t bos = fm_tokenizer_adds_bos(t) ? fm_tokenizer_bos(t) : -1;
-    if (bos >= 0 && fm_tokens_append(out, bos) != FM_OK)
-        return terminal_fail("out of memory for the ids");
-    if (fm_tokenizer_encode(t, text->data ? text->data : "", text->length, FM_ENCODE_ADDED, out,
-                            &err) != FM_OK)
-        return terminal_fail("%s", err.text);
-    if (bos >= 0 && out->count > 1 && out->ids[1] == bos) {
-        memmove(out->ids, out->ids + 1, (out->count - 1) * sizeof *out->ids);
+    size_t first = out->count;
+    fm_status status = bos >= 0 ? fm_tokens_append(out, bos) : FM_OK;
+    if (status != FM_OK)
+        *err = (fm_error){status, "out of memory for the ids"};
+    else
+        status = fm_tokenizer_encode(t, text->data ? text->data : "", text->length, FM_ENCODE_ADDED,
+                                     out, err);
+    if (status == FM_OK && bos >= 0 && out->count > first + 1 && out->ids[first + 1] == bos) {
         out->count--;
+        memmove(out->ids + first, out->ids + first + 1, (out->count - first) * sizeof *out->ids);
     }
-    return STATUS_DONE;
+    return status;
 }
 
 int prompt_encode(const options *o, const fm_tokenizer *t, fm_tokens *out) {
@@ -81,9 +81,11 @@ int prompt_encode(const options *o, const fm_tokenizer *t, fm_tokens *out) {
     if (o->ids) {
         status = prompt_parse_ids(o->ids, strlen(o->ids), out);
     } else {
+        fm_error err;
         bytes text = {0};
         status = prompt_read(o->prompt, &text);
-        if (status == STATUS_DONE) status = encode_text(t, &text, out);
+        if (status == STATUS_DONE && prompt_encode_text(t, &text, out, &err) != FM_OK)
+            status = terminal_fail("%s", err.text);
         bytes_free(&text);
     }
     if (status == STATUS_DONE && out->count == 0)

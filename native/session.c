@@ -40,10 +40,12 @@ static void show_warning(void *user, fm_log_level level, const char *line) {
 int session_open_engine(session *s, const options *o) {
     fm_error err;
     fm_model_params params = options_model_params(o);
+    fm_engine_params engine_params = options_engine_params(o);
     params.log = show_warning;
     if (fm_model_open(o->words[0], &params, &s->model, &err) != FM_OK ||
-        fm_engine_new(s->model, &s->engine, &err) != FM_OK)
+        fm_engine_new(s->model, &engine_params, &s->engine, &err) != FM_OK)
         return terminal_fail("%s", err.text);
+    if (o->profile) fm_model_profile(s->model, true);
     return STATUS_DONE;
 }
 

@@ -8,10 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A signal handler has no argument of ours, so these two are the program's only mutable globals. */
+/* The program's only mutable globals: a signal handler has no argument of ours, and the two streams
+ * belong to the process. */
 static volatile sig_atomic_t interrupted;
 /* errno of the first write to standard output that failed. */
 static int write_error;
+/* Characters of the progress line that stands on the terminal. */
+static int progress_width;
 
 void terminal_prepare(void) {
     signal(SIGPIPE, SIG_IGN);
@@ -82,11 +85,19 @@ static char *format_text(const char *format, va_list args) {
     return text;
 }
 
+/* Blanks, so that it works on any terminal. */
+void terminal_progress_clear(void) {
+    if (progress_width == 0) return;
+    fprintf(stderr, "\r%*s\r", progress_width, "");
+    progress_width = 0;
+}
+
 /* The one way to standard error: whatever the text holds, one line comes of it. */
 static void print_line(const char *label_style, const char *text_style, const char *label,
                        const char *format, va_list args) {
     char line[LINE_SIZE];
     char *text = format_text(format, args);
+    terminal_progress_clear();
     bool colours = terminal_has_colours(stderr);
     lay_out(text ? text : "out of memory for a message", line);
     free(text);
@@ -117,10 +128,26 @@ void terminal_note(const char *format, ...) {
     va_end(args);
 }
 
+void terminal_progress(const char *format, ...) {
+    char line[80];
+    va_list args;
+    if (!isatty(STDERR_FILENO)) return;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    terminal_progress_clear();
+    progress_width = fprintf(stderr, "%s", line);
+    if (progress_width < 0) progress_width = 0;
+}
+
 bool terminal_write(const char *text, size_t length) {
     if (fwrite(text, 1, length, stdout) == length && fflush(stdout) == 0) return true;
     if (write_error == 0) write_error = errno;
     return false;
+}
+
+bool terminal_output_failed(void) {
+    return write_error != 0;
 }
 
 int terminal_finish(int status) {

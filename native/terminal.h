@@ -33,9 +33,17 @@ int terminal_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)
 /** Prints one line of side information on standard error, dimmed where there are colours. */
 void terminal_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** Shows a line on standard error that the next one replaces, where that is a terminal; elsewhere
+ * nothing. Cleared before anything else is printed. */
+void terminal_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void terminal_progress_clear(void);
+
 /** Writes bytes to standard output and flushes, so that a stream of text appears at once. False
  * when they could not be written; terminal_finish says why. */
 bool terminal_write(const char *text, size_t length);
+
+/** True when something could not be written to standard output. */
+bool terminal_output_failed(void);
 
 /** Called once, last. Flushes standard output; when all went well but something could not be
  * written, reports that and returns STATUS_FAILED, else returns `status`. */

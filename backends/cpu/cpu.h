@@ -9,15 +9,18 @@
 #include "../../core/base/pool.h"
 #include "cpu_kernels.h"
 
+enum { CPU_ALIGNMENT = 64 }; /* bytes: a line of the cache, a vector of AVX-512 */
+
 struct fm_device_state {
-    pool *threads;
+    pool *threads; /* NULL on a device that only plans */
     const cpu_kernels *kernels;
     char name[96];
 };
 
 typedef struct cpu_buf {
     fm_buf base;
-    uint8_t *data; /* aligned to 64 */
+    uint8_t *data; /* aligned to CPU_ALIGNMENT, inside `memory` */
+    void *memory;
 } cpu_buf;
 
 /** Rows of one matrix that lie together: part p of matrix m. */
@@ -40,6 +43,9 @@ static inline float *cpu_f32(const fm_tensor *t) {
 }
 static inline const int32_t *cpu_i32(const fm_tensor *t) {
     return (const int32_t *)(const void *)((cpu_buf *)t->buf)->data + t->offset;
+}
+static inline int32_t *cpu_i32_out(const fm_tensor *t) {
+    return (int32_t *)(void *)((cpu_buf *)t->buf)->data + t->offset;
 }
 static inline uint16_t *cpu_u16(const fm_tensor *t) {
     return (uint16_t *)(void *)((cpu_buf *)t->buf)->data + t->offset;

@@ -1,8 +1,8 @@
 /*
  * cpu_attend.c - attention over paged caches. A task is one token and up to four query heads that
  * share a key-value head; it walks the keys in splits of 512 and blocks of 64 counted from the
- * sequence's start, so that a token's result is the same alone, in a chunk, and wherever its pages
- * lie.
+ * sequence's start, those before the token's window left out, so that a token's result is the
+ * same alone, in a chunk, and wherever its pages lie.
  */
 #include <math.h>
 #include <string.h>
@@ -29,9 +29,10 @@ typedef struct attend_task {
     int n_heads;
     const float *q[HEADS_PER_TASK]; /* [Dk] each */
     float *y[HEADS_PER_TASK];       /* [Dv] each */
-    int64_t n_keys;
-    const int32_t *pages; /* of the token's sequence */
-    int64_t group;        /* key-value head */
+    int64_t first_key;              /* of the token's window */
+    int64_t end_key;                /* behind its own */
+    const int32_t *pages;           /* of the token's sequence */
+    int64_t group;                  /* key-value head */
 } attend_task;
 
 /** Element `row`, `group` of a cache. */
@@ -41,13 +42,14 @@ static const void *cache_row(const fm_tensor *cache, int64_t row, int64_t group)
     return cpu_u16(cache) + at;
 }
 
-/** scores[h][j] = scale * q[h] · key j, for the n_keys keys that start at cache row `row`. */
-static void block_scores(const attend_task *task, int64_t row, int n_keys,
+/** scores[h][j] = scale * q[h] · key j, for keys first … end - 1 of the block that starts at cache
+ * row `row`. */
+static void block_scores(const attend_task *task, int64_t row, int first, int end,
                          float scores[HEADS_PER_TASK][CPU_BLOCK_KEYS]) {
     const fm_attend *a = task->job->args;
     const cpu_kernels *kernels = task->job->kernels;
-    for (int j = 0; j < n_keys; j += CPU_TILE_ROWS) {
-        int n = n_keys - j < CPU_TILE_ROWS ? n_keys - j : CPU_TILE_ROWS;
+    for (int j = first; j < end; j += CPU_TILE_ROWS) {
+        int n = end - j < CPU_TILE_ROWS ? end - j : CPU_TILE_ROWS;
         const void *keys[CPU_TILE_ROWS];
         float out[CPU_TILE_ROWS * CPU_TILE_TOKENS];
         for (int r = 0; r < CPU_TILE_ROWS; r++)
@@ -61,7 +63,11 @@ static void block_scores(const attend_task *task, int64_t row, int n_keys,
     }
 }
 
-/** One split: keys [first, end) into states and accumulators [Dv] that start empty. */
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/** Keys [first, end) of one split into states and accumulators [Dv] that start empty. */
 static void attend_split(const attend_task *task, int64_t first, int64_t end, cpu_softmax *states,
                          float *const *accs) {
     const fm_attend *a = task->job->args;
@@ -71,18 +77,19 @@ static void attend_split(const attend_task *task, int64_t first, int64_t end, cp
         states[h] = (cpu_softmax){.max = -INFINITY};
         memset(accs[h], 0, (size_t)dv * sizeof *accs[h]);
     }
-    for (int64_t key = first; key < end; key += CPU_BLOCK_KEYS) {
+    for (int64_t block = first / CPU_BLOCK_KEYS; block * CPU_BLOCK_KEYS < end; block++) {
         float scores[HEADS_PER_TASK][CPU_BLOCK_KEYS];
-        int n_keys = end - key < CPU_BLOCK_KEYS ? (int)(end - key) : CPU_BLOCK_KEYS;
-        int64_t row = (int64_t)task->pages[key / FM_CACHE_PAGE_ROWS] * FM_CACHE_PAGE_ROWS;
+        int64_t key = block * CPU_BLOCK_KEYS, row = (int64_t)task->pages[block] * CPU_BLOCK_KEYS;
+        int from = key < first ? (int)(first - key) : 0;
+        int to = (int)smaller(end - key, CPU_BLOCK_KEYS);
         const void *values = cache_row(&a->v, row, task->group);
-        block_scores(task, row, n_keys, scores);
+        block_scores(task, row, from, to, scores);
         for (int h = 0; h < task->n_heads; h++) {
             if (a->v.dtype == FM_DTYPE_F32)
-                kernels->attend_block_f32(&states[h], accs[h], dv, scores[h], n_keys, values,
+                kernels->attend_block_f32(&states[h], accs[h], dv, scores[h], from, to, values,
                                           a->v.stride[0]);
             else
-                kernels->attend_block_bf16(&states[h], accs[h], dv, scores[h], n_keys, values,
+                kernels->attend_block_bf16(&states[h], accs[h], dv, scores[h], from, to, values,
                                            a->v.stride[0]);
         }
     }
@@ -95,9 +102,9 @@ static void attend_all(const attend_task *task) {
     float part_acc[HEADS_PER_TASK][FM_VALUE_DIM_MAX];
     float *part_rows[HEADS_PER_TASK];
     for (int h = 0; h < task->n_heads; h++) part_rows[h] = part_acc[h];
-    for (int64_t first = 0; first < task->n_keys; first += SPLIT_KEYS) {
-        int64_t end = first + SPLIT_KEYS < task->n_keys ? first + SPLIT_KEYS : task->n_keys;
-        if (first == 0) {
+    for (int64_t first = task->first_key, end; first < task->end_key; first = end) {
+        end = smaller((first / SPLIT_KEYS + 1) * SPLIT_KEYS, task->end_key);
+        if (first == task->first_key) {
             attend_split(task, first, end, total, task->y);
             continue;
         }
@@ -118,10 +125,12 @@ static void attend_run(void *user, int index, int worker) {
     int64_t group = index / job->tasks_per_group % n_groups;
     int64_t t = index / (job->tasks_per_group * n_groups);
     int64_t rest = job->heads_per_group - part * HEADS_PER_TASK;
+    int64_t end_key = (int64_t)cpu_i32(&a->positions)[t] + 1;
     attend_task task = {
         .job = job,
         .n_heads = (int)(rest < HEADS_PER_TASK ? rest : HEADS_PER_TASK),
-        .n_keys = (int64_t)cpu_i32(&a->positions)[t] + 1,
+        .first_key = a->window > 0 && end_key > a->window ? end_key - a->window : 0,
+        .end_key = end_key,
         .pages = cpu_i32(&a->pages) + cpu_i32(&a->sequences)[t] * a->pages.stride[0],
         .group = group,
     };

@@ -27,14 +27,17 @@ static fm_status cpu_open(const fm_device_params *params, fm_log log, fm_device_
             params->isa);
     fm_device_state *s = calloc(1, sizeof *s);
     if (!s) return error_set(err, FM_ERR_MEMORY, "out of memory while opening the CPU");
-    fm_status status = pool_new(params->n_threads, &s->threads, err);
+    s->kernels = kernels;
+    fm_status status = params->plan_only ? FM_OK : pool_new(params->n_threads, &s->threads, err);
     if (status != FM_OK) {
         free(s);
         return status;
     }
-    s->kernels = kernels;
-    snprintf(s->name, sizeof s->name, "CPU, %s, %d thread%s", kernels->isa, (int)params->n_threads,
-             params->n_threads == 1 ? "" : "s");
+    if (params->plan_only)
+        snprintf(s->name, sizeof s->name, "CPU, %s, planned", kernels->isa);
+    else
+        snprintf(s->name, sizeof s->name, "CPU, %s, %d thread%s", kernels->isa,
+                 (int)params->n_threads, params->n_threads == 1 ? "" : "s");
     log_line(&log, FM_LOG_DEBUG, "opened %s", s->name);
     *out = s;
     return FM_OK;
@@ -49,15 +52,17 @@ static void cpu_info(const fm_device_state *s, fm_device_info *out) {
     memcpy(out->name, s->name, sizeof out->name);
 }
 
+/* calloc, and aligned by hand: large memory then comes from the system as zero pages that cost nothing
+ * until they are used, which aligned_alloc and a memset would all touch. */
 static fm_status cpu_buf_new(fm_device_state *s, size_t size, fm_buf **out, fm_error *err) {
     (void)s;
-    size_t padded;
+    size_t padded = 0;
     cpu_buf *buf = calloc(1, sizeof *buf);
-    if (!buf || !checked_add(size, 63, &padded)) goto no_memory;
-    padded -= padded % 64;
-    buf->data = aligned_alloc(64, padded);
-    if (!buf->data) goto no_memory;
-    memset(buf->data, 0, padded);
+    if (!buf || !checked_add(size, CPU_ALIGNMENT - 1, &padded)) goto no_memory;
+    buf->memory = calloc(padded, 1);
+    if (!buf->memory) goto no_memory;
+    size_t past = (uintptr_t)buf->memory % CPU_ALIGNMENT;
+    buf->data = (uint8_t *)buf->memory + (past > 0 ? CPU_ALIGNMENT - past : 0);
     buf->base.size = size;
     *out = &buf->base;
     return FM_OK;
@@ -68,7 +73,7 @@ no_memory:
 
 static void cpu_buf_free(fm_device_state *s, fm_buf *buf) {
     (void)s;
-    free(((cpu_buf *)buf)->data);
+    free(((cpu_buf *)buf)->memory);
     free(buf);
 }
 
@@ -83,6 +88,13 @@ static fm_status cpu_read(fm_device_state *s, const fm_buf *src, size_t offset, 
                           size_t size) {
     (void)s;
     memcpy(dst, ((const cpu_buf *)src)->data + offset, size);
+    return FM_OK;
+}
+
+static fm_status cpu_copy(fm_device_state *s, fm_buf *dst, size_t dst_offset, const fm_buf *src,
+                          size_t src_offset, size_t size) {
+    (void)s;
+    memcpy(((cpu_buf *)dst)->data + dst_offset, ((const cpu_buf *)src)->data + src_offset, size);
     return FM_OK;
 }
 
@@ -107,6 +119,7 @@ const fm_backend fm_backend_cpu = {.version = FM_BACKEND_VERSION,
                                    .buf_free = cpu_buf_free,
                                    .write = cpu_write,
                                    .read = cpu_read,
+                                   .copy = cpu_copy,
                                    .submit = cpu_submit,
                                    .wait = cpu_wait,
                                    .weight_size = cpu_weight_size,

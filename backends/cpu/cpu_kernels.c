@@ -7,79 +7,25 @@
 
 #include <math.h>
 
-#include "cpu_lanes.h"
+#include "cpu_panel.h"
 
 /* ---- Dot products ---------------------------------------------------------------------------- */
 
-/** A row-element format: how sixteen of them, and the last few of a row, become lanes. */
-#define ROW_FORMAT(format, type, load16, widen)                                                    \
-    static inline lanes load_##format(const void *row, int64_t i) {                                \
-        return load16((const type *)row + i);                                                      \
-    }                                                                                              \
-    static inline lanes load_part_##format(const void *row, int64_t i, int64_t n) {                \
-        float part[LANES] = {0};                                                                   \
-        for (int64_t l = 0; l < n; l++) part[l] = widen(((const type *)row)[i + l]);               \
-        return lanes_load(part);                                                                   \
-    }
-
-static inline float same(float x) {
-    return x;
-}
-
-ROW_FORMAT(f32, float, lanes_load, same)
-ROW_FORMAT(bf16, uint16_t, lanes_load_bf16, half_bf16_widen)
-ROW_FORMAT(f16, uint16_t, lanes_load_f16, half_f16_widen)
-
-/** One tile of CPU_TILE_ROWS x T dot products, T a constant so that all sums stay in registers. */
-#define MATMUL_TILE(format, T)                                                                     \
-    static void matmul_tile_##format##_##T(const void *const *rows, const float *const *x,         \
-                                           int64_t k, float *out) {                                \
-        lanes sum[CPU_TILE_ROWS][T];                                                               \
-        for (int r = 0; r < CPU_TILE_ROWS; r++)                                                    \
-            for (int t = 0; t < T; t++) sum[r][t] = lanes_set(0.0f);                               \
-        int64_t i = 0;                                                                             \
-        for (; i + LANES <= k; i += LANES) {                                                       \
-            lanes xs[T];                                                                           \
-            for (int t = 0; t < T; t++) xs[t] = lanes_load(x[t] + i);                              \
-            for (int r = 0; r < CPU_TILE_ROWS; r++) {                                              \
-                lanes w = load_##format(rows[r], i);                                               \
-                for (int t = 0; t < T; t++) sum[r][t] = lanes_fma(w, xs[t], sum[r][t]);            \
-            }                                                                                      \
-        }                                                                                          \
-        if (i < k)                                                                                 \
-            for (int r = 0; r < CPU_TILE_ROWS; r++)                                                \
-                for (int t = 0; t < T; t++)                                                        \
-                    sum[r][t] = lanes_fma(load_part_##format(rows[r], i, k - i),                   \
-                                          lanes_load_part(x[t] + i, k - i), sum[r][t]);            \
-        for (int r = 0; r < CPU_TILE_ROWS; r++)                                                    \
-            for (int t = 0; t < T; t++) out[r * CPU_TILE_TOKENS + t] = lanes_fold(sum[r][t]);      \
-    }
-
-#define MATMUL_TILES(format)                                                                       \
-    MATMUL_TILE(format, 1)                                                                         \
-    MATMUL_TILE(format, 2)                                                                         \
-    MATMUL_TILE(format, 3)                                                                         \
-    MATMUL_TILE(format, 4)                                                                         \
+#define MATMUL_TILE(format)                                                                        \
     static void matmul_tile_##format(const void *const *rows, const float *const *x, int n_tokens, \
                                      int64_t k, float *out) {                                      \
-        switch (n_tokens) {                                                                        \
-        case 1:                                                                                    \
-            matmul_tile_##format##_1(rows, x, k, out);                                             \
-            break;                                                                                 \
-        case 2:                                                                                    \
-            matmul_tile_##format##_2(rows, x, k, out);                                             \
-            break;                                                                                 \
-        case 3:                                                                                    \
-            matmul_tile_##format##_3(rows, x, k, out);                                             \
-            break;                                                                                 \
-        default:                                                                                   \
-            matmul_tile_##format##_4(rows, x, k, out);                                             \
-        }                                                                                          \
+        float sums[CPU_TILE_TOKENS * CPU_TILE_ROWS * LANES] = {0};                                 \
+        dot_tile tile = {.n = k, .sums = sums};                                                    \
+        for (int r = 0; r < CPU_TILE_ROWS; r++) tile.rows[r] = rows[r];                            \
+        for (int t = 0; t < n_tokens; t++) tile.vectors[t] = x[t];                                 \
+        dot_near_##format(&tile, n_tokens);                                                        \
+        for (int t = 0; t < n_tokens; t++)                                                         \
+            for (int r = 0; r < CPU_TILE_ROWS; r++)                                                \
+                out[r * CPU_TILE_TOKENS + t] = lanes_fold(lanes_load(sums + dot_at(t, r)));        \
     }
 
-MATMUL_TILES(f32)
-MATMUL_TILES(bf16)
-MATMUL_TILES(f16)
+MATMUL_TILE(f32)
+MATMUL_TILE(bf16)
 
 /* ---- Element by element ---------------------------------------------------------------------- */
 
@@ -132,12 +78,14 @@ static void scale_row(float factor, int64_t n, float *y) {
     for (int64_t i = 0; i < n; i++) y[i] *= factor;
 }
 
-/** scores[j] becomes exp(scores[j] - max), zero behind n_keys; returns their sum, folded over
- * lanes. */
-static float exp_scores(float *scores, int n_keys, float max) {
+/** scores[j] becomes exp(scores[j] - max) for first <= j < end, and zero in the rest of these keys'
+ * vectors; returns their sum, folded over lanes. */
+static float exp_scores(float *scores, int first, int end, float max) {
     lanes sum = lanes_set(0.0f);
-    for (int j = n_keys; j % LANES != 0; j++) scores[j] = -INFINITY;
-    for (int j = 0; j < n_keys; j += LANES) {
+    int j = first / LANES * LANES;
+    for (int i = j; i < first; i++) scores[i] = -INFINITY;
+    for (int i = end; i % LANES != 0; i++) scores[i] = -INFINITY;
+    for (; j < end; j += LANES) {
         lanes p = lanes_exp(lanes_add(lanes_load(scores + j), lanes_set(-max)));
         lanes_store(scores + j, p);
         sum = lanes_add(sum, p);
@@ -145,44 +93,44 @@ static float exp_scores(float *scores, int n_keys, float max) {
     return lanes_fold(sum);
 }
 
-static float largest(const float *scores, int n_keys) {
-    float max = scores[0];
-    for (int j = 1; j < n_keys; j++) max = scores[j] > max ? scores[j] : max;
+static float largest(const float *scores, int first, int end) {
+    float max = scores[first];
+    for (int j = first + 1; j < end; j++) max = scores[j] > max ? scores[j] : max;
     return max;
 }
 
-/** Adds n_keys value rows to acc, sixteen outputs at a time; each output's chain runs over the
- * keys, ascending. */
+/** Adds the value rows first … end - 1 to acc, sixteen outputs at a time; each output's chain runs
+ * over the keys, ascending. */
 #define ADD_VALUES(format, type)                                                                   \
-    static void add_values_##format(float *acc, int64_t dv, const float *p, int n_keys,            \
+    static void add_values_##format(float *acc, int64_t dv, const float *p, int first, int end,    \
                                     const void *v, int64_t v_stride) {                             \
         const type *values = v;                                                                    \
         int64_t d = 0;                                                                             \
         for (; d + LANES <= dv; d += LANES) {                                                      \
             lanes sum = lanes_load(acc + d);                                                       \
-            for (int j = 0; j < n_keys; j++)                                                       \
+            for (int j = first; j < end; j++)                                                      \
                 sum = lanes_fma(lanes_set(p[j]), load_##format(values + j * v_stride, d), sum);    \
             lanes_store(acc + d, sum);                                                             \
         }                                                                                          \
         if (d < dv) {                                                                              \
             lanes sum = lanes_load_part(acc + d, dv - d);                                          \
-            for (int j = 0; j < n_keys; j++)                                                       \
+            for (int j = first; j < end; j++)                                                      \
                 sum = lanes_fma(lanes_set(p[j]),                                                   \
                                 load_part_##format(values + j * v_stride, d, dv - d), sum);        \
             lanes_store_part(acc + d, sum, dv - d);                                                \
         }                                                                                          \
     }                                                                                              \
     static void attend_block_##format(cpu_softmax *state, float *acc, int64_t dv, float *scores,   \
-                                      int n_keys, const void *v, int64_t v_stride) {               \
-        float max = largest(scores, n_keys);                                                       \
+                                      int first, int end, const void *v, int64_t v_stride) {       \
+        float max = largest(scores, first, end);                                                   \
         if (max > state->max) {                                                                    \
             float factor = exp_one(state->max - max);                                              \
             scale_row(factor, dv, acc);                                                            \
             state->sum *= factor;                                                                  \
             state->max = max;                                                                      \
         }                                                                                          \
-        state->sum += exp_scores(scores, n_keys, state->max);                                      \
-        add_values_##format(acc, dv, scores, n_keys, v, v_stride);                                 \
+        state->sum += exp_scores(scores, first, end, state->max);                                  \
+        add_values_##format(acc, dv, scores, first, end, v, v_stride);                             \
     }
 
 ADD_VALUES(f32, float)
@@ -198,17 +146,57 @@ static void softmax_merge(cpu_softmax *state, float *acc, const cpu_softmax *par
     state->max = max;
 }
 
+/* ---- Rows of logits -------------------------------------------------------------------------- */
+
+static void head_range(const float *x, int64_t n, float *smallest, float *largest) {
+    lanes low = lanes_set(*smallest), high = lanes_set(*largest);
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        low = lanes_min(lanes_load(x + i), low);
+        high = lanes_max(lanes_load(x + i), high);
+    }
+    float lows[LANES], highs[LANES];
+    lanes_store(lows, low);
+    lanes_store(highs, high);
+    for (int l = 0; l < LANES; l++) {
+        *smallest = lows[l] < *smallest ? lows[l] : *smallest;
+        *largest = highs[l] > *largest ? highs[l] : *largest;
+    }
+    for (; i < n; i++) {
+        *smallest = x[i] < *smallest ? x[i] : *smallest;
+        *largest = x[i] > *largest ? x[i] : *largest;
+    }
+}
+
+static float head_exp_sum(const float *x, int64_t n, float largest, float temperature) {
+    lanes sum = lanes_set(0.0f), shift = lanes_set(-largest), by = lanes_set(temperature);
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        sum = lanes_add(sum, lanes_exp(lanes_div(lanes_add(lanes_load(x + i), shift), by)));
+    if (i < n) {
+        float p[LANES];
+        lanes rest = lanes_load_part(x + i, n - i);
+        lanes_store(p, lanes_exp(lanes_div(lanes_add(rest, shift), by)));
+        sum = lanes_add(sum, lanes_load_part(p, n - i));
+    }
+    return lanes_fold(sum);
+}
+
 /* ---- The table ------------------------------------------------------------------------------- */
 
 const cpu_kernels CPU_TABLE = {
     .isa = CPU_ISA,
     .matmul_tile_f32 = matmul_tile_f32,
     .matmul_tile_bf16 = matmul_tile_bf16,
-    .matmul_tile_f16 = matmul_tile_f16,
+    .matmul_panel_f32 = matmul_panel_f32,
+    .matmul_panel_bf16 = matmul_panel_bf16,
+    .matmul_panel_f16 = matmul_panel_f16,
     .norm = norm,
     .gate_mul = gate_mul,
     .gather_add = gather_add,
     .attend_block_f32 = attend_block_f32,
     .attend_block_bf16 = attend_block_bf16,
     .softmax_merge = softmax_merge,
+    .head_range = head_range,
+    .head_exp_sum = head_exp_sum,
 };

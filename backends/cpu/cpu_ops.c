@@ -1,7 +1,6 @@
 /*
- * cpu_ops.c - the operations of the CPU backend but attention: how each is divided among threads.
- * Work is cut by output rows and tokens only, never along a sum, so that results do not depend on
- * the cut.
+ * cpu_ops.c - the operations of the CPU backend that go token by token: how they are divided among
+ * threads. Products and attention are elsewhere.
  */
 #include <math.h>
 #include <string.h>
@@ -9,10 +8,6 @@
 #include "../../core/data/dtype.h"
 #include "../../core/data/half.h"
 #include "cpu.h"
-
-static int ceil_div(int64_t a, int64_t b) {
-    return (int)((a + b - 1) / b);
-}
 
 /** A job over tokens: how many tasks of `TOKENS_PER_TASK` tokens, and the tokens of one task. */
 enum { TOKENS_PER_TASK = 8 };
@@ -34,170 +29,7 @@ typedef struct token_job {
 
 static fm_status run_tokens(fm_device_state *s, const void *args, int64_t n_tokens, pool_fn fn) {
     token_job job = {s, args, n_tokens};
-    pool_run(s->threads, ceil_div(n_tokens, TOKENS_PER_TASK), fn, &job);
-    return FM_OK;
-}
-
-/* ---- Matrix products ------------------------------------------------------------------------- */
-
-enum {
-    ROWS_PER_TASK = 64,          /* weight rows of one task */
-    TOKENS_PER_MATMUL_TASK = 64, /* so that a task's activations stay in the second-level cache */
-};
-
-/** One product: n_tokens rows of x times one matrix. y[t, r] (+)= dot + bias[r]. */
-typedef struct product {
-    const fm_device_state *s;
-    const cpu_weight *w;
-    int32_t matrix;
-    const float *x;
-    int64_t x_stride;
-    float *y;
-    int64_t y_stride;
-    int64_t n_tokens;
-    const float *bias; /* may be NULL */
-    bool accumulate;
-} product;
-
-static void matmul_tile(const product *p, const void *const *rows, const float *const *x,
-                        int n_tokens, float *out) {
-    const cpu_kernels *k = p->s->kernels;
-    int64_t cols = p->w->base.cols;
-    switch (p->w->base.dtype) {
-    case FM_DTYPE_F32:
-        k->matmul_tile_f32(rows, x, n_tokens, cols, out);
-        break;
-    case FM_DTYPE_BF16:
-        k->matmul_tile_bf16(rows, x, n_tokens, cols, out);
-        break;
-    default:
-        k->matmul_tile_f16(rows, x, n_tokens, cols, out);
-    }
-}
-
-/** Up to CPU_TILE_ROWS weight rows from `row` times the tokens [first, end). */
-static void product_rows(const product *p, int64_t row, int n_rows, int64_t first, int64_t end) {
-    const void *rows[CPU_TILE_ROWS];
-    for (int r = 0; r < CPU_TILE_ROWS; r++)
-        rows[r] = cpu_weight_row(p->w, p->matrix, row + (r < n_rows ? r : n_rows - 1));
-    for (int64_t t = first; t < end; t += CPU_TILE_TOKENS) {
-        int n = end - t < CPU_TILE_TOKENS ? (int)(end - t) : CPU_TILE_TOKENS;
-        const float *x[CPU_TILE_TOKENS];
-        float out[CPU_TILE_ROWS * CPU_TILE_TOKENS];
-        for (int i = 0; i < n; i++) x[i] = p->x + (t + i) * p->x_stride;
-        matmul_tile(p, rows, x, n, out);
-        for (int i = 0; i < n; i++) {
-            float *y = p->y + (t + i) * p->y_stride + row;
-            for (int r = 0; r < n_rows; r++) {
-                float value = out[r * CPU_TILE_TOKENS + i];
-                if (p->bias) value += p->bias[row + r];
-                y[r] = p->accumulate ? y[r] + value : value;
-            }
-        }
-    }
-}
-
-/** Rows [first_row, end_row) of the matrix, four at a time, for all tokens of the range. */
-static void product_block(const product *p, int64_t first_row, int64_t end_row, int64_t first,
-                          int64_t end) {
-    for (int64_t row = first_row; row < end_row; row += CPU_TILE_ROWS) {
-        int n_rows = end_row - row < CPU_TILE_ROWS ? (int)(end_row - row) : CPU_TILE_ROWS;
-        product_rows(p, row, n_rows, first, end);
-    }
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static void matmul_task(void *user, int task, int worker) {
-    (void)worker;
-    const product *p = user;
-    int row_tasks = ceil_div(p->w->base.rows, ROWS_PER_TASK);
-    int64_t row = (int64_t)(task % row_tasks) * ROWS_PER_TASK;
-    int64_t token = (int64_t)(task / row_tasks) * TOKENS_PER_MATMUL_TASK;
-    product_block(p, row, smaller(row + ROWS_PER_TASK, p->w->base.rows), token,
-                  smaller(token + TOKENS_PER_MATMUL_TASK, p->n_tokens));
-}
-
-fm_status cpu_matmul(fm_device_state *s, const fm_matmul *a) {
-    product p = {
-        .s = s,
-        .w = (const cpu_weight *)a->w,
-        .x = cpu_f32(&a->x),
-        .x_stride = a->x.stride[0],
-        .y = cpu_f32(&a->y),
-        .y_stride = a->y.stride[0],
-        .n_tokens = a->x.size[0],
-        .bias = a->bias.buf ? cpu_f32(&a->bias) : NULL,
-        .accumulate = a->accumulate,
-    };
-    int n_tasks =
-        ceil_div(a->w->rows, ROWS_PER_TASK) * ceil_div(p.n_tokens, TOKENS_PER_MATMUL_TASK);
-    pool_run(s->threads, n_tasks, matmul_task, &p);
-    return FM_OK;
-}
-
-typedef struct heads_job {
-    const fm_device_state *s;
-    const fm_matmul_heads *args;
-} heads_job;
-
-/** One head's matrix times all tokens. */
-static void matmul_heads_task(void *user, int task, int worker) {
-    (void)worker;
-    const heads_job *job = user;
-    const fm_matmul_heads *a = job->args;
-    product p = {
-        .s = job->s,
-        .w = (const cpu_weight *)a->w,
-        .matrix = task,
-        .x = cpu_f32(&a->x) + task * a->x.stride[1],
-        .x_stride = a->x.stride[0],
-        .y = cpu_f32(&a->y) + task * a->y.stride[1],
-        .y_stride = a->y.stride[0],
-        .n_tokens = a->x.size[0],
-    };
-    product_block(&p, 0, a->w->rows, 0, p.n_tokens);
-}
-
-fm_status cpu_matmul_heads(fm_device_state *s, const fm_matmul_heads *a) {
-    heads_job job = {s, a};
-    pool_run(s->threads, (int)a->x.size[1], matmul_heads_task, &job);
-    return FM_OK;
-}
-
-typedef struct experts_job {
-    const fm_device_state *s;
-    const fm_matmul_experts *args;
-} experts_job;
-
-/** A block of one expert's rows times all tokens of that expert. */
-static void matmul_experts_task(void *user, int task, int worker) {
-    (void)worker;
-    const experts_job *job = user;
-    const fm_matmul_experts *a = job->args;
-    int row_tasks = ceil_div(a->w->rows, ROWS_PER_TASK);
-    int32_t expert = task / row_tasks;
-    const int32_t *offsets = cpu_i32(&a->offsets);
-    product p = {
-        .s = job->s,
-        .w = (const cpu_weight *)a->w,
-        .matrix = expert,
-        .x = cpu_f32(&a->x),
-        .x_stride = a->x.stride[0],
-        .y = cpu_f32(&a->y),
-        .y_stride = a->y.stride[0],
-    };
-    int64_t row = (int64_t)(task % row_tasks) * ROWS_PER_TASK;
-    product_block(&p, row, smaller(row + ROWS_PER_TASK, a->w->rows), offsets[expert],
-                  offsets[expert + 1]);
-}
-
-fm_status cpu_matmul_experts(fm_device_state *s, const fm_matmul_experts *a) {
-    experts_job job = {s, a};
-    pool_run(s->threads, ceil_div(a->w->rows, ROWS_PER_TASK) * (int)a->w->n_matrices,
-             matmul_experts_task, &job);
+    pool_run(s->threads, (int)((n_tokens + TOKENS_PER_TASK - 1) / TOKENS_PER_TASK), fn, &job);
     return FM_OK;
 }
 

@@ -191,16 +191,24 @@ static double read_mla_scale(reader *r, const rope_params *p) {
 
 enum { MAX_WIDTH = 1 << 20, MAX_HEADS = 1 << 12, MAX_HEAD_DIM = 1024 };
 
+static int32_t read_max_positions(reader *r, int32_t fallback) {
+    return read_int_or(r, "max_position_embeddings", 1, 1 << 28, fallback);
+}
+
+/** Biases on q, k, v and o, or MLA's counterparts, all or none. */
+static void read_biases(reader *r, config *c) {
+    c->attention_bias = c->attention_out_bias = read_bool_or(r, "attention_bias", false);
+}
+
 static void read_common(reader *r, config *c) {
-    c->n_layers = read_int(r, "num_hidden_layers", 1, 1 << 12);
+    c->n_layers = read_int(r, "num_hidden_layers", 1, CONFIG_MAX_LAYERS);
     c->hidden_size = read_int(r, "hidden_size", 1, MAX_WIDTH);
     c->vocab_size = read_int(r, "vocab_size", 1, 1 << 24);
-    c->max_position_embeddings = read_int_or(r, "max_position_embeddings", 1, 1 << 28, 2048);
+    c->max_position_embeddings = read_max_positions(r, 2048);
     c->n_heads = read_int(r, "num_attention_heads", 1, MAX_HEADS);
     c->intermediate_size = read_int(r, "intermediate_size", 1, MAX_WIDTH);
     c->norm_eps = (float)read_number_or(r, "rms_norm_eps", 0.0, 1.0, 1e-6);
     c->tie_word_embeddings = read_bool_or(r, "tie_word_embeddings", false);
-    c->attention_bias = read_bool_or(r, "attention_bias", false);
     expect_string(r, "hidden_act", "silu");
     if (is_given(json_find(r->at, "quantization_config")) && r->status == FM_OK)
         r->status = error_set(r->err, FM_ERR_UNSUPPORTED,
@@ -224,11 +232,60 @@ static void read_end_ids(reader *r, config *c) {
     }
 }
 
+/* ---- Sliding windows ------------------------------------------------------------------------- */
+
+enum { DEFAULT_WINDOW = 4096 }; /* of the reference's classes */
+
+/** Layers `first` and above slide; none does without a window. */
+static void slide_from(config *c, int32_t first) {
+    for (int32_t i = first; i < c->n_layers && c->sliding_window > 0; i++)
+        c->layer_slides[i] = true;
+}
+
+/** The kind of each layer, by name. */
+static void read_layer_types(reader *r, const json *list, config *c) {
+    int32_t n = 0;
+    require(r, json_is_array(list), "layer_types must be a list or null");
+    if (r->status != FM_OK) return;
+    json_for_each(node, list) {
+        const char *name = json_string(node);
+        bool slides = name && strcmp(name, "sliding_attention") == 0;
+        require(r, n < c->n_layers, "layer_types lists more layers than num_hidden_layers");
+        if (r->status == FM_OK && !slides && !(name && strcmp(name, "full_attention") == 0))
+            r->status = error_set(r->err, FM_ERR_UNSUPPORTED,
+                                  "%s: layer type \"%s\" is not supported (full_attention and "
+                                  "sliding_attention are)",
+                                  r->in, name ? name : "(not a string)");
+        require(r, !slides || c->sliding_window > 0,
+                "layer_types has sliding_attention, but no sliding_window is in use");
+        if (r->status != FM_OK) return;
+        c->layer_slides[n++] = slides;
+    }
+    require(r, n == c->n_layers, "layer_types lists fewer layers than num_hidden_layers");
+}
+
+/** A window for the layers that layer_types names, or for those from max_window_layers on. */
+static void read_windows(reader *r, config *c) {
+    bool used = read_bool_or(r, "use_sliding_window", false);
+    const json *window = json_find(r->at, "sliding_window");
+    const json *types = json_find(r->at, "layer_types");
+    if (used && (!window || is_given(window)))
+        c->sliding_window = read_int_or(r, "sliding_window", 1, INT32_MAX, DEFAULT_WINDOW);
+    if (is_given(types))
+        read_layer_types(r, types, c);
+    else if (used)
+        slide_from(c, read_int_or(r, "max_window_layers", 0, INT32_MAX, 28));
+}
+
 /* ---- Architectures --------------------------------------------------------------------------- */
 
-static void read_llama(reader *r, config *c) {
+/** The llama block without its biases. A file without num_key_value_heads has kv_default of them,
+ * one that gives null as many as query heads. */
+static void read_block(reader *r, config *c, int32_t kv_default) {
+    bool absent = !json_find(r->at, "num_key_value_heads");
     c->attention = CONFIG_ATTENTION_GQA;
-    c->n_kv_heads = read_int_or(r, "num_key_value_heads", 1, MAX_HEADS, c->n_heads);
+    c->n_kv_heads =
+        read_int_or(r, "num_key_value_heads", 1, MAX_HEADS, absent ? kv_default : c->n_heads);
     require(r, c->n_kv_heads > 0 && c->n_heads % c->n_kv_heads == 0,
             "num_attention_heads must be a multiple of num_key_value_heads");
     require(r, is_given(json_find(r->at, "head_dim")) || c->hidden_size % c->n_heads == 0,
@@ -236,7 +293,6 @@ static void read_llama(reader *r, config *c) {
     c->head_dim = read_int_or(r, "head_dim", 2, MAX_HEAD_DIM, c->hidden_size / c->n_heads);
     require(r, c->head_dim >= 2 && c->head_dim <= MAX_HEAD_DIM && c->head_dim % 2 == 0,
             "head_dim must be even, from 2 to 1024");
-    c->mlp_bias = read_bool_or(r, "mlp_bias", false);
     c->softmax_scale = (float)(1.0 / sqrt((double)c->head_dim));
     c->rope.dim = c->head_dim;
     c->rope.pairing = FM_ROPE_PAIRING_HALF;
@@ -246,6 +302,33 @@ static void read_llama(reader *r, config *c) {
     r->status = inner.status;
     expect_number(r, "partial_rotary_factor", 1.0);
     c->first_k_dense_replace = c->n_layers;
+}
+
+static void read_llama(reader *r, config *c) {
+    read_biases(r, c);
+    c->mlp_bias = read_bool_or(r, "mlp_bias", false);
+    read_block(r, c, c->n_heads);
+}
+
+/** Biases on q, k and v, whatever the file says, and windows in some layers. */
+static void read_qwen2(reader *r, config *c) {
+    c->attention_bias = true;
+    c->max_position_embeddings = read_max_positions(r, 1 << 15);
+    read_block(r, c, 32);
+    read_windows(r, c);
+}
+
+/** No biases, and one window in all layers unless sliding_window is null. */
+static void read_mistral(reader *r, config *c) {
+    const json *window = json_find(r->at, "sliding_window");
+    c->max_position_embeddings = read_max_positions(r, 1 << 17);
+    read_block(r, c, 8);
+    if (!window || is_given(window))
+        c->sliding_window = read_int_or(r, "sliding_window", 1, INT32_MAX, DEFAULT_WINDOW);
+    slide_from(c, 0);
+    if (r->status == FM_OK && is_given(json_find(r->at, "layer_types")))
+        r->status = error_set(r->err, FM_ERR_UNSUPPORTED,
+                              "%s: layer_types is not supported in a mistral", r->in);
 }
 
 static void read_mla(reader *r, config *c) {
@@ -287,6 +370,7 @@ static void read_experts(reader *r, config *c) {
 }
 
 static void read_deepseek_v3(reader *r, config *c) {
+    read_biases(r, c);
     read_mla(r, c);
     expect_string(r, "scoring_func", "sigmoid");
     expect_string(r, "topk_method", "noaux_tc");
@@ -302,6 +386,8 @@ static const struct {
     void (*read)(reader *r, config *c);
 } architectures[] = {
     {"llama", read_llama},
+    {"qwen2", read_qwen2},
+    {"mistral", read_mistral},
     {"deepseek_v3", read_deepseek_v3},
 };
 
@@ -320,7 +406,8 @@ fm_status config_parse(const json *root, config *out, fm_error *err) {
         return r.status;
     }
     return error_set(err, FM_ERR_UNSUPPORTED,
-                     "config.json: model_type \"%s\" is not supported (llama and deepseek_v3 are)",
+                     "config.json: model_type \"%s\" is not supported (llama, qwen2, mistral and "
+                     "deepseek_v3 are)",
                      type);
 }
 
@@ -339,4 +426,8 @@ fm_status config_parse_generation(const json *root, config *c, fm_error *err) {
 config_ffn config_layer_ffn(const config *c, int32_t layer) {
     bool moe = layer >= c->first_k_dense_replace && layer % c->moe_layer_freq == 0;
     return moe ? CONFIG_FFN_MOE : CONFIG_FFN_DENSE;
+}
+
+int32_t config_layer_window(const config *c, int32_t layer) {
+    return c->layer_slides[layer] ? c->sliding_window : 0;
 }

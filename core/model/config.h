@@ -1,8 +1,8 @@
 /*
  * config.h - a model described by data. config_parse turns a checkpoint's config.json into one
  * description; forward.c branches on what a layer is, never on a model's name. Plain data, owns
- * nothing. Source of the maths: huggingface/transformers models/llama and models/deepseek_v3,
- * deepseek-ai/DeepSeek-V3 inference/model.py.
+ * nothing. Source of the maths: huggingface/transformers models/llama, models/qwen2,
+ * models/mistral and models/deepseek_v3, deepseek-ai/DeepSeek-V3 inference/model.py.
  */
 #ifndef FATHOM_MODEL_CONFIG_H
 #define FATHOM_MODEL_CONFIG_H
@@ -11,7 +11,7 @@
 #include "rope.h"
 #include "router.h"
 
-enum { CONFIG_MAX_END_IDS = 8 };
+enum { CONFIG_MAX_END_IDS = 8, CONFIG_MAX_LAYERS = 1 << 12 };
 
 typedef enum config_attention {
     CONFIG_ATTENTION_GQA, /* keys and values per key-value head */
@@ -35,9 +35,13 @@ typedef struct config {
 
     config_attention attention;
     int32_t n_heads;
-    int32_t n_kv_heads; /* GQA */
-    int32_t head_dim;   /* GQA: of q, k and v; MLA: of q and k, qk_nope + qk_rope */
-    bool attention_bias;
+    int32_t n_kv_heads;      /* GQA */
+    int32_t head_dim;        /* GQA: of q, k and v; MLA: of q and k, qk_nope + qk_rope */
+    bool attention_bias;     /* of what makes q, k and v */
+    bool attention_out_bias; /* of o */
+    int32_t sliding_window;  /* keys that a token of a sliding layer attends to at most, its own
+                                included; 0: no layer slides */
+    bool layer_slides[CONFIG_MAX_LAYERS]; /* [n_layers] */
     float softmax_scale;
     int32_t q_lora_rank; /* MLA; 0: q comes from one matrix */
     int32_t kv_lora_rank;
@@ -70,5 +74,8 @@ fm_status config_parse_generation(const json *root, config *c, fm_error *err);
 
 /** The kind of feed-forward that layer `layer` has. */
 config_ffn config_layer_ffn(const config *c, int32_t layer);
+
+/** Keys that a token of layer `layer` attends to at most, its own included; 0: all up to it. */
+int32_t config_layer_window(const config *c, int32_t layer);
 
 #endif

@@ -27,9 +27,12 @@ static fm_status rope(const forward *f, fm_device *dev, fm_tensor x, fm_tensor y
                                    .y = y});
 }
 
-static fm_status cache_write(const forward *f, fm_device *dev, fm_tensor x, fm_tensor cache) {
-    return op_cache_write(dev,
-                          &(fm_cache_write){.x = x, .rows = step_cache_rows(f->s), .cache = cache});
+/** x [T, G, D] to the rows of `stream`, which is one of the layer's. */
+static fm_status cache_write(const forward *f, fm_device *dev, fm_tensor x,
+                             const cache_layer *cache, fm_tensor stream) {
+    return op_cache_write(
+        dev,
+        &(fm_cache_write){.x = x, .rows = step_cache_rows(f->s, cache->class_id), .cache = stream});
 }
 
 static fm_status attend(const forward *f, fm_device *dev, fm_tensor q, const cache_layer *cache,
@@ -39,8 +42,9 @@ static fm_status attend(const forward *f, fm_device *dev, fm_tensor q, const cac
                                        .v = cache->v,
                                        .positions = step_positions(f->s),
                                        .sequences = step_sequences(f->s),
-                                       .pages = step_pages(f->s),
+                                       .pages = step_pages(f->s, cache->class_id),
                                        .scale = f->c->softmax_scale,
+                                       .window = f->cache->classes[cache->class_id].window,
                                        .y = y});
 }
 
@@ -59,8 +63,8 @@ static fm_status attention_gqa(const forward *f, const model_layer *l, const cac
     FM_TRY(op_matmul(l->dev, &(fm_matmul){.x = x, .w = l->qkv, .bias = l->in_bias, .y = qkv}));
     FM_TRY(rope(f, l->dev, q, q));
     FM_TRY(rope(f, l->dev, k, k));
-    FM_TRY(cache_write(f, l->dev, k, cache->k));
-    FM_TRY(cache_write(f, l->dev, v, cache->v));
+    FM_TRY(cache_write(f, l->dev, k, cache, cache->k));
+    FM_TRY(cache_write(f, l->dev, v, cache, cache->v));
     return attend(f, l->dev, q, cache, tensor_split(o, c->n_heads, c->head_dim));
 }
 
@@ -93,7 +97,7 @@ static fm_status attention_mla(const forward *f, const model_layer *l, const cac
 
     FM_TRY(norm(l->dev, k_c, l->kv_a_norm, c->latent_norm_eps, k_c));
     FM_TRY(rope(f, l->dev, k_pe, k_pe));
-    FM_TRY(cache_write(f, l->dev, kv_row, cache->k));
+    FM_TRY(cache_write(f, l->dev, kv_row, cache, cache->k));
     FM_TRY(op_matmul_heads(
         l->dev,
         &(fm_matmul_heads){.x = q_nope, .w = l->k_b, .y = tensor_slice(q_abs, 2, 0, n_rank)}));
@@ -185,29 +189,15 @@ static fm_status layer(const forward *f, int32_t i) {
     return l->gate_up ? ffn_gated(f, l, x, h) : FM_OK;
 }
 
-/** A pass that failed leaves the device ready for the next one. */
-static fm_status finish(fm_device *dev, fm_status status) {
-    uint64_t ticket;
-    if (status == FM_OK) status = device_submit(dev, &ticket);
-    if (status == FM_OK) status = device_wait(dev, ticket);
-    if (status != FM_OK) device_abandon(dev);
-    return status;
-}
-
-static fm_status all_layers(const forward *f, fm_device *dev) {
+fm_status forward_layers(const forward *f) {
     FM_TRY(op_embed(
-        dev, &(fm_embed){.tokens = step_tokens(f->s), .table = f->w->embed, .y = now(f, f->a->h)}));
+        f->w->layers[0].dev,
+        &(fm_embed){.tokens = step_tokens(f->s), .table = f->w->embed, .y = now(f, f->a->h)}));
     for (int32_t i = 0; i < f->c->n_layers; i++) FM_TRY(layer(f, i));
     return FM_OK;
 }
 
-fm_status forward_layers(const forward *f) {
-    fm_device *dev = f->w->layers[0].dev;
-    return finish(dev, all_layers(f, dev));
-}
-
-/** Norm and head of n_rows hidden states. */
-static fm_status head(const forward *f, const int32_t *rows, int32_t n_rows, fm_tensor logits) {
+fm_status forward_head(const forward *f, const int32_t *rows, int32_t n_rows) {
     activations *a = f->a;
     fm_tensor out_rows = tensor_slice(a->out_rows, 0, 0, n_rows);
     fm_tensor out_h = tensor_slice(a->out_h, 0, 0, n_rows);
@@ -215,11 +205,13 @@ static fm_status head(const forward *f, const int32_t *rows, int32_t n_rows, fm_
     FM_TRY(
         op_gather_rows(a->dev, &(fm_gather_rows){.x = now(f, a->h), .rows = out_rows, .y = out_h}));
     FM_TRY(norm(a->dev, out_h, f->w->out_norm, f->c->norm_eps, out_h));
-    return op_matmul(a->dev, &(fm_matmul){.x = out_h, .w = f->w->head, .y = logits});
+    return op_matmul(
+        a->dev,
+        &(fm_matmul){.x = out_h, .w = f->w->head, .y = tensor_slice(a->logits, 0, 0, n_rows)});
 }
 
-fm_status forward_logits(const forward *f, const int32_t *rows, int32_t n_rows, float *logits) {
-    fm_tensor out = tensor_slice(f->a->logits, 0, 0, n_rows);
-    FM_TRY(finish(f->a->dev, head(f, rows, n_rows, out)));
-    return device_read(f->a->dev, out, logits);
+fm_status forward_finish(const forward *f) {
+    uint64_t ticket;
+    FM_TRY(device_submit(f->a->dev, &ticket));
+    return device_wait(f->a->dev, ticket);
 }

@@ -21,12 +21,18 @@ typedef struct forward {
     const step *s; /* uploaded */
 } forward;
 
-/** Runs the step's tokens through all layers: their keys and values are in the cache afterwards,
- * and a->h holds their last hidden state. */
+/* The functions encode. Whoever calls them ends a step with forward_finish, or after a failure with
+ * device_abandon. */
+
+/** The step's tokens through all layers: their keys and values are in the cache afterwards, and a->h
+ * holds their last hidden state. Routers wait for their scores. */
 fm_status forward_layers(const forward *f);
 
 /** Logits of the step's tokens rows[0 … n_rows - 1], n_rows <= ACTIVATIONS_LOGIT_ROWS, from a->h to
- *  host memory [n_rows, V]. Blocks until they are there. */
-fm_status forward_logits(const forward *f, const int32_t *rows, int32_t n_rows, float *logits);
+ * a->logits [n_rows, V]. */
+fm_status forward_head(const forward *f, const int32_t *rows, int32_t n_rows);
+
+/** Submits what was encoded and waits for it. */
+fm_status forward_finish(const forward *f);
 
 #endif

@@ -11,9 +11,11 @@
 
 enum {
     DEFAULT_CONTEXT = 4096,
-    DEFAULT_STEP_TOKENS = 256,
-    MAX_STEP_TOKENS = 8192,
-    MAX_THREADS = 256
+    DEFAULT_CHUNK = 256,
+    MAX_CHUNK = 8192,
+    DEFAULT_SEQUENCES = 16,
+    MAX_SEQUENCES = 1024,
+    MAX_THREADS = 256,
 };
 
 /* ---- What was asked for ---------------------------------------------------------------------- */
@@ -61,23 +63,24 @@ static fm_status choose_limits(const fm_model_params *p, fm_model *m, fm_device_
     int32_t longest = m->checkpoint->config.max_position_embeddings;
     FM_TRY(choose_limit("a context of", p->max_context, smaller(longest, DEFAULT_CONTEXT), longest,
                         &m->max_context, err));
-    FM_TRY(choose_limit("a chunk of", p->max_step_tokens, DEFAULT_STEP_TOKENS, MAX_STEP_TOKENS,
-                        &m->max_step_tokens, err));
-    m->max_step_tokens = smaller(m->max_step_tokens, m->max_context);
+    FM_TRY(choose_limit("a chunk of", p->max_chunk, DEFAULT_CHUNK, MAX_CHUNK, &m->max_chunk, err));
+    FM_TRY(choose_limit("a number of sequences of", p->max_sequences, DEFAULT_SEQUENCES,
+                        MAX_SEQUENCES, &m->max_sequences, err));
     FM_TRY(choose_limit("a number of threads of", p->n_threads,
                         smaller(os_core_count(), MAX_THREADS), MAX_THREADS, &dev->n_threads, err));
-    dev->max_tokens = m->max_step_tokens;
-    dev->max_rows = m->max_step_tokens * (router->top_k > 0 ? router->top_k : 1);
-    dev->max_sequences = 1;
+    m->max_chunk = smaller(m->max_chunk, m->max_context);
+    dev->max_tokens = model_max_step_tokens(m);
+    dev->max_rows = dev->max_tokens * (router->top_k > 0 ? router->top_k : 1);
+    dev->max_sequences = m->max_sequences;
     dev->max_context = m->max_context;
     return FM_OK;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-static fm_status open_device(const fm_model_params *p, fm_model *m, fm_error *err) {
-    fm_device_params params = {0};
-    fm_log log = {p->log, p->log_user};
+static fm_status open_device(const fm_model_params *p, bool plan_only, fm_model *m, fm_error *err) {
+    fm_device_params params = {.plan_only = plan_only};
+    const fm_log log = {plan_only ? NULL : p->log, p->log_user};
     if (p->device && strcmp(p->device, "auto") != 0 && strcmp(p->device, "cpu") != 0)
         return error_set(err, FM_ERR_UNSUPPORTED, "device \"%s\" is not available: use auto or cpu",
                          p->device);
@@ -86,13 +89,14 @@ static fm_status open_device(const fm_model_params *p, fm_model *m, fm_error *er
     return device_open(&fm_backend_cpu, &params, log, &m->dev, err);
 }
 
-static fm_status make_rope_table(fm_model *m, fm_error *err) {
+static fm_status make_rope_table(bool plan_only, fm_model *m, fm_error *err) {
     const rope_params *rope = &m->checkpoint->config.rope;
     size_t size;
     if (!checked_mul((size_t)m->max_context, (size_t)rope->dim * sizeof(float), &size))
         return error_set(err, FM_ERR_LIMIT, "a rotary table of that context does not fit memory");
     FM_TRY(buf_new(m->dev, size, &m->rope_buf, err));
     m->rope_table = tensor_3d(m->rope_buf, FM_DTYPE_F32, m->max_context, rope->dim / 2, 2);
+    if (plan_only) return FM_OK;
     float *table = malloc(size);
     if (!table) return error_set(err, FM_ERR_MEMORY, "out of memory for the rotary table");
     rope_fill_table(rope, m->max_context, table);
@@ -120,16 +124,47 @@ static void warn_of_end_ids(const config *c, const fm_log *log) {
                      (int)c->end_ids[i], (int)c->vocab_size);
 }
 
-static fm_status open_all(const char *dir, const fm_model_params *p, fm_model *m, fm_error *err) {
-    const fm_log log = {p->log, p->log_user};
+/** What a model has on its device, which may be one that only plans. */
+static fm_status make_ready(const fm_model_params *p, bool plan_only, fm_model *m, fm_error *err) {
     fm_dtype dtype;
     FM_TRY(choose_dtype("weight format", p->dtype, 4, &dtype, err));
-    FM_TRY(fm_checkpoint_open(dir, &m->checkpoint, err));
-    FM_TRY(open_device(p, m, err));
+    FM_TRY(open_device(p, plan_only, m, err));
     FM_TRY(weights_load(&m->checkpoint->config, m->checkpoint->files, m->dev, dtype, NULL,
                         &m->weights, err));
     FM_TRY(choose_cache_dtype(p, m, err));
-    FM_TRY(make_rope_table(m, err));
+    return make_rope_table(plan_only, m, err);
+}
+
+/** Closes all but the checkpoint. */
+static void close_device(fm_model *m) {
+    if (!m || !m->dev) return;
+    weights_free(&m->weights, m->dev);
+    buf_free(m->dev, m->rope_buf);
+    device_close(m->dev);
+}
+
+/** Makes the model's twin that only plans. */
+static fm_status make_planning(const fm_model_params *p, fm_model *m, fm_error *err) {
+    m->planning = calloc(1, sizeof *m->planning);
+    if (!m->planning) return error_set(err, FM_ERR_MEMORY, "out of memory for a model");
+    m->planning->checkpoint = m->checkpoint;
+    return make_ready(p, true, m->planning, err);
+}
+
+static fm_status check_room(const fm_model *planning, fm_error *err) {
+    uint64_t need = device_bytes(planning->dev), room = device_memory_free(planning->dev);
+    if (need <= room) return FM_OK;
+    return error_set(err, FM_ERR_MEMORY,
+                     "the weights need %.2f GB of memory beside the files, and %.2f GB are free: "
+                     "--dtype auto reads them in place, fathom plan says what fits",
+                     (double)need / 1e9, (double)room / 1e9);
+}
+
+static fm_status open_all(const char *dir, const fm_model_params *p, fm_model *m, fm_error *err) {
+    const fm_log log = {p->log, p->log_user};
+    FM_TRY(make_planning(p, m, err));
+    FM_TRY(check_room(m->planning, err));
+    FM_TRY(make_ready(p, false, m, err));
     snprintf(m->summary, sizeof m->summary,
              "%s on %s, weights %s (%.1f MB in place, %.1f MB copied), cache %s",
              m->checkpoint->config.model_type, device_info(m->dev)->name,
@@ -140,16 +175,19 @@ static fm_status open_all(const char *dir, const fm_model_params *p, fm_model *m
     return FM_OK;
 }
 
-fm_status fm_model_open(const char *dir, const fm_model_params *params, fm_model **out,
-                        fm_error *err) {
-    *out = NULL;
+/** The model of a directory: opened, or with `plan_only` its twin alone. */
+static fm_status open_model(const char *dir, const fm_model_params *params, bool plan_only,
+                            fm_model **out, fm_error *err) {
     static const fm_model_params defaults = {0};
+    const fm_model_params *p = params ? params : &defaults;
+    *out = NULL;
     fm_model *m = calloc(1, sizeof *m);
     if (!m) return error_set(err, FM_ERR_MEMORY, "out of memory for a model");
     atomic_flag_clear(&m->busy);
     fenv_t caller; /* config numbers, scales and the rotary table are computed while opening */
     fp_begin(&caller);
-    fm_status status = open_all(dir, params ? params : &defaults, m, err);
+    fm_status status = fm_checkpoint_open(dir, &m->checkpoint, err);
+    if (status == FM_OK) status = plan_only ? make_planning(p, m, err) : open_all(dir, p, m, err);
     fp_end(&caller);
     if (status != FM_OK) {
         fm_model_close(m);
@@ -159,19 +197,44 @@ fm_status fm_model_open(const char *dir, const fm_model_params *params, fm_model
     return FM_OK;
 }
 
+fm_status fm_model_open(const char *dir, const fm_model_params *params, fm_model **out,
+                        fm_error *err) {
+    return open_model(dir, params, false, out, err);
+}
+
+fm_status model_open_plan(const char *dir, const fm_model_params *params, fm_model **out,
+                          fm_error *err) {
+    return open_model(dir, params, true, out, err);
+}
+
 void fm_model_close(fm_model *m) {
     if (!m) return;
-    if (m->dev) {
-        weights_free(&m->weights, m->dev);
-        buf_free(m->dev, m->rope_buf);
-        device_close(m->dev);
-    }
+    close_device(m->planning);
+    free(m->planning);
+    close_device(m);
     fm_checkpoint_close(m->checkpoint);
     free(m);
 }
 
 int32_t fm_model_vocab_size(const fm_model *m) {
     return m->checkpoint->config.vocab_size;
+}
+
+void fm_model_profile(fm_model *m, bool on) {
+    device_profile(m->dev, on);
+}
+
+int32_t fm_model_get_profile(const fm_model *m, fm_profile out[FM_MAX_PROFILE]) {
+    _Static_assert((int)FM_PROFILE_ROWS_MAX <= (int)FM_MAX_PROFILE, "room for every row");
+    fm_profile_row rows[FM_PROFILE_ROWS_MAX];
+    int32_t n = device_profile_get(m->dev, rows);
+    for (int32_t i = 0; i < n; i++)
+        out[i] = (fm_profile){rows[i].name, rows[i].calls, rows[i].seconds, rows[i].bytes};
+    return n;
+}
+
+int32_t model_max_step_tokens(const fm_model *m) {
+    return m->max_chunk + m->max_sequences;
 }
 
 int32_t fm_model_max_context(const fm_model *m) {

@@ -1,4 +1,7 @@
-/* step.c - a step's arrays on host and device. Four arrays of max_tokens, then the page lists. */
+/*
+ * step.c - a step's arrays on host and device, in one block each: tokens, positions, sequences; the
+ * cache rows of every class; the page lists of every class. An array's place is the same in both.
+ */
 #include "step.h"
 
 #include <stdlib.h>
@@ -6,20 +9,29 @@
 
 #include "../base/checked.h"
 
-fm_status step_new(fm_device *dev, int32_t max_tokens, int32_t max_sequences, int32_t max_context,
-                   step *out, fm_error *err) {
-    *out = (step){.dev = dev, .max_tokens = max_tokens, .max_sequences = max_sequences};
-    out->max_pages = cache_page_count(max_context);
+/** Elements of all arrays. */
+static bool count_elements(const step *s, size_t *n) {
+    size_t pages, classes = (size_t)s->n_classes;
+    return checked_mul((size_t)s->max_sequences, (size_t)s->max_pages, &pages) &&
+           checked_mul(pages, classes, &pages) &&
+           checked_mul((size_t)s->max_tokens, 3 + classes, n) && checked_add(*n, pages, n);
+}
+
+fm_status step_new(fm_device *dev, const step_params *params, step *out, fm_error *err) {
+    *out = (step){.dev = dev,
+                  .max_tokens = params->max_tokens,
+                  .max_sequences = params->max_sequences,
+                  .max_pages = cache_page_count(params->max_context),
+                  .n_classes = params->n_classes};
     size_t n;
-    if (!checked_mul((size_t)max_sequences, (size_t)out->max_pages, &n) ||
-        !checked_add(n, 4 * (size_t)max_tokens, &n) || n > SIZE_MAX / sizeof *out->tokens)
+    if (!count_elements(out, &n) || n > SIZE_MAX / sizeof *out->tokens)
         return error_set(err, FM_ERR_LIMIT, "page lists of that size do not fit memory");
     out->tokens = calloc(n, sizeof *out->tokens);
     if (!out->tokens) return error_set(err, FM_ERR_MEMORY, "out of memory for a step's tokens");
-    out->positions = out->tokens + max_tokens;
-    out->sequences = out->positions + max_tokens;
-    out->cache_rows = out->sequences + max_tokens;
-    out->pages = out->cache_rows + max_tokens;
+    out->positions = out->tokens + out->max_tokens;
+    out->sequences = out->positions + out->max_tokens;
+    out->cache_rows = out->sequences + out->max_tokens;
+    out->pages = out->cache_rows + (int64_t)out->n_classes * out->max_tokens;
     fm_status status = buf_new(dev, n * sizeof *out->tokens, &out->buf, err);
     if (status != FM_OK) step_free(out);
     return status;
@@ -37,17 +49,35 @@ void step_begin(step *s) {
     s->n_sequences = 0;
 }
 
-void step_add(step *s, const step_part *part) {
+/** Where a class's arrays start on the host. */
+static int32_t *class_rows(const step *s, int32_t class_id) {
+    return s->cache_rows + (int64_t)class_id * s->max_tokens;
+}
+
+static int32_t *class_pages(const step *s, int32_t class_id) {
+    return s->pages + (int64_t)class_id * s->max_sequences * s->max_pages;
+}
+
+/** A part's pages of one class, and the rows its tokens' keys go to. */
+static void add_pages(step *s, const step_part *part, int32_t class_id) {
+    const int32_t *pages = part->pages[class_id];
     int32_t n_pages = cache_page_count(part->start + part->n_tokens);
-    memcpy(s->pages + (int64_t)s->n_sequences * s->max_pages, part->pages,
-           (size_t)n_pages * sizeof *s->pages);
+    int32_t *rows = class_rows(s, class_id) + s->n_tokens;
+    memcpy(class_pages(s, class_id) + (int64_t)s->n_sequences * s->max_pages, pages,
+           (size_t)n_pages * sizeof *pages);
     for (int32_t i = 0; i < part->n_tokens; i++) {
-        int32_t t = s->n_tokens++, position = part->start + i;
-        int32_t page = part->pages[position / FM_CACHE_PAGE_ROWS];
+        int32_t position = part->start + i, page = pages[position / FM_CACHE_PAGE_ROWS];
+        rows[i] = page * FM_CACHE_PAGE_ROWS + position % FM_CACHE_PAGE_ROWS;
+    }
+}
+
+void step_add(step *s, const step_part *part) {
+    for (int32_t c = 0; c < s->n_classes; c++) add_pages(s, part, c);
+    for (int32_t i = 0; i < part->n_tokens; i++) {
+        int32_t t = s->n_tokens++;
         s->tokens[t] = part->tokens[i];
-        s->positions[t] = position;
+        s->positions[t] = part->start + i;
         s->sequences[t] = s->n_sequences;
-        s->cache_rows[t] = page * FM_CACHE_PAGE_ROWS + position % FM_CACHE_PAGE_ROWS;
     }
     s->n_sequences++;
 }
@@ -64,20 +94,20 @@ fm_tensor step_tokens(const step *s) {
 }
 
 fm_tensor step_positions(const step *s) {
-    return view(s, s->max_tokens, s->n_tokens);
+    return view(s, s->positions - s->tokens, s->n_tokens);
 }
 
 fm_tensor step_sequences(const step *s) {
-    return view(s, 2 * (int64_t)s->max_tokens, s->n_tokens);
+    return view(s, s->sequences - s->tokens, s->n_tokens);
 }
 
-fm_tensor step_cache_rows(const step *s) {
-    return view(s, 3 * (int64_t)s->max_tokens, s->n_tokens);
+fm_tensor step_cache_rows(const step *s, int32_t class_id) {
+    return view(s, class_rows(s, class_id) - s->tokens, s->n_tokens);
 }
 
-fm_tensor step_pages(const step *s) {
+fm_tensor step_pages(const step *s, int32_t class_id) {
     fm_tensor t = tensor_2d(s->buf, FM_DTYPE_I32, s->n_sequences, s->max_pages);
-    t.offset = 4 * (int64_t)s->max_tokens;
+    t.offset = class_pages(s, class_id) - s->tokens;
     return t;
 }
 
@@ -85,6 +115,9 @@ fm_status step_upload(const step *s) {
     FM_TRY(device_write(s->dev, step_tokens(s), s->tokens));
     FM_TRY(device_write(s->dev, step_positions(s), s->positions));
     FM_TRY(device_write(s->dev, step_sequences(s), s->sequences));
-    FM_TRY(device_write(s->dev, step_cache_rows(s), s->cache_rows));
-    return device_write(s->dev, step_pages(s), s->pages);
+    for (int32_t c = 0; c < s->n_classes; c++) {
+        FM_TRY(device_write(s->dev, step_cache_rows(s, c), class_rows(s, c)));
+        FM_TRY(device_write(s->dev, step_pages(s, c), class_pages(s, c)));
+    }
+    return FM_OK;
 }

@@ -6,26 +6,33 @@
 #ifndef FATHOM_MODEL_STEP_H
 #define FATHOM_MODEL_STEP_H
 
-#include "../backend.h"
+#include "cache.h"
 
 typedef struct step {
     fm_device *dev;
-    int32_t max_tokens, max_sequences, max_pages;
+    int32_t max_tokens, max_sequences, max_pages, n_classes;
     int32_t n_tokens, n_sequences;
 
     /* host */
     int32_t *tokens;     /* [T] ids */
     int32_t *positions;  /* [T] within the sequence */
     int32_t *sequences;  /* [T] index of the token's sequence */
-    int32_t *cache_rows; /* [T] row that the token's keys go to */
-    int32_t *pages;      /* [S, max_pages] */
+    int32_t *cache_rows; /* [n_classes, max_tokens] row that the token's keys go to */
+    int32_t *pages;      /* [n_classes, max_sequences, max_pages] */
 
     /* device: one buffer, cut into the same arrays at their largest size */
     fm_buf *buf;
 } step;
 
-fm_status step_new(fm_device *dev, int32_t max_tokens, int32_t max_sequences, int32_t max_context,
-                   step *out, fm_error *err);
+/** The largest step. */
+typedef struct step_params {
+    int32_t max_tokens;
+    int32_t max_sequences;
+    int32_t max_context; /* positions of one sequence */
+    int32_t n_classes;   /* of the cache: 1 … CACHE_MAX_CLASSES */
+} step_params;
+
+fm_status step_new(fm_device *dev, const step_params *params, step *out, fm_error *err);
 void step_free(step *s);
 
 /** Empties the step. */
@@ -35,22 +42,25 @@ void step_begin(step *s);
 typedef struct step_part {
     const int32_t *tokens; /* [n_tokens] ids below the vocabulary's size */
     int32_t n_tokens;
-    int32_t start;        /* position of the first one */
-    const int32_t *pages; /* the sequence's cache pages, enough for start + n_tokens positions */
+    int32_t start; /* position of the first one */
+    /* The sequence's pages in each class, enough for start + n_tokens positions. Entries of pages
+     * that no token of the part has in its window are not read on the device; let them be 0. */
+    const int32_t *pages[CACHE_MAX_CLASSES];
 } step_part;
 
-/** Adds a sequence's part to the step; a sequence has one part in a step. The caller keeps within the
- * step's limits. */
+/** Adds a sequence's part to the step; a sequence has one part in a step. The caller keeps within
+ * the step's limits. */
 void step_add(step *s, const step_part *part);
 
 /** Writes the step's arrays to the device. The device must be idle. */
 fm_status step_upload(const step *s);
 
-/** Device views of the current step's arrays: i32 [T], and [S, max_pages]. */
+/** Device views of the current step's arrays: i32 [T]. */
 fm_tensor step_tokens(const step *s);
 fm_tensor step_positions(const step *s);
 fm_tensor step_sequences(const step *s);
-fm_tensor step_cache_rows(const step *s);
-fm_tensor step_pages(const step *s);
+/** Of a class of the cache: i32 [T], and [S, max_pages]. */
+fm_tensor step_cache_rows(const step *s, int32_t class_id);
+fm_tensor step_pages(const step *s, int32_t class_id);
 
 #endif

@@ -309,7 +309,7 @@ static fm_status load_layer(loader *l, model_layer *layer) {
     FM_TRY(load_norm(l, "input_layernorm.weight", c->hidden_size, &layer->attn_norm));
     FM_TRY(load_norm(l, "post_attention_layernorm.weight", c->hidden_size, &layer->ffn_norm));
     FM_TRY(c->attention == CONFIG_ATTENTION_MLA ? load_mla(l, layer) : load_gqa(l, layer));
-    if (c->attention_bias)
+    if (c->attention_out_bias)
         FM_TRY(load_norm(l, "self_attn.o_proj.bias", c->hidden_size, &layer->o_bias));
     return config_layer_ffn(c, l->layer) == CONFIG_FFN_MOE ? load_moe(l, layer)
                                                            : load_dense(l, layer);

@@ -28,7 +28,8 @@ static fm_tensor i32_2d(op_call *c, int64_t n0, int64_t n1) {
 }
 
 static const fm_weight *weight(op_call *c, int32_t n_matrices, int64_t rows, int64_t cols) {
-    c->weight = (fm_weight){c->dev, n_matrices, rows, cols, FM_DTYPE_F32};
+    c->weight = (fm_weight){
+        .dev = c->dev, .n_matrices = n_matrices, .rows = rows, .cols = cols, .dtype = FM_DTYPE_F32};
     return &c->weight;
 }
 
@@ -91,6 +92,21 @@ void call_init(op_call *c, const fm_device *dev, op_kind op) {
         a->gate_mul =
             (fm_gate_mul){.gate = f32_2d(c, 3, 8), .up = f32_2d(c, 3, 8), .y = f32_2d(c, 3, 8)};
         break;
+    case OP_head_topk:
+        a->head_topk = (fm_head_topk){.logits = f32_2d(c, 3, 70),
+                                      .edit_offsets = i32_1d(c, 4),
+                                      .edit_ids = i32_1d(c, 9),
+                                      .edit_scales = f32_1d(c, 9),
+                                      .edit_adds = f32_1d(c, 9),
+                                      .mask = i32_2d(c, 3, 3),
+                                      .temperatures = f32_1d(c, 3),
+                                      .ids = i32_2d(c, 3, 5),
+                                      .values = f32_2d(c, 3, 5),
+                                      .raw = f32_2d(c, 3, 5),
+                                      .best_ids = i32_2d(c, 3, 2),
+                                      .best_raw = f32_2d(c, 3, 2),
+                                      .sums = f32_2d(c, 3, 4)};
+        break;
     case OP_COUNT:
         break;
     }
@@ -137,6 +153,13 @@ static const call_operand operands[OP_COUNT][CALL_MAX_OPERANDS + 1] = {
     [OP_matmul_experts] = {REQUIRED(matmul_experts, x), REQUIRED(matmul_experts, offsets),
                            REQUIRED(matmul_experts, y)},
     [OP_gate_mul] = {REQUIRED(gate_mul, gate), REQUIRED(gate_mul, up), REQUIRED(gate_mul, y)},
+    [OP_head_topk] = {REQUIRED(head_topk, logits), OPTIONAL(head_topk, edit_offsets),
+                      REQUIRED(head_topk, edit_ids), REQUIRED(head_topk, edit_scales),
+                      REQUIRED(head_topk, edit_adds), OPTIONAL(head_topk, mask),
+                      REQUIRED(head_topk, temperatures), REQUIRED(head_topk, ids),
+                      REQUIRED(head_topk, values), REQUIRED(head_topk, raw),
+                      OPTIONAL(head_topk, best_ids), REQUIRED(head_topk, best_raw),
+                      REQUIRED(head_topk, sums)},
 };
 /* clang-format on */
 

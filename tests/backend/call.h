@@ -7,7 +7,7 @@
 
 #include "mock.h"
 
-enum { CALL_MAX_BUFS = 8, CALL_MAX_OPERANDS = 7 };
+enum { CALL_MAX_BUFS = 16, CALL_MAX_OPERANDS = 13 };
 
 typedef struct op_call {
     op_kind op;

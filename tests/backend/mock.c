@@ -66,6 +66,15 @@ static fm_status mock_read(fm_device_state *m, const fm_buf *src, size_t offset,
     return mock_call(m, "read");
 }
 
+static fm_status mock_copy(fm_device_state *m, fm_buf *dst, size_t dst_offset, const fm_buf *src,
+                           size_t src_offset, size_t size) {
+    (void)dst, (void)src;
+    m->offset = dst_offset;
+    m->src_offset = src_offset;
+    m->size = size;
+    return mock_call(m, "copy");
+}
+
 static fm_status mock_submit(fm_device_state *m, uint64_t ticket) {
     assert_int_equal(ticket, ++m->tickets);
     return mock_call(m, "submit");
@@ -87,7 +96,10 @@ static fm_status mock_weight_load(fm_device_state *m, const fm_weight_source *so
     FM_TRY(mock_call(m, "weight_load"));
     fm_weight *w = calloc(1, sizeof *w);
     if (!w) return error_set(err, FM_ERR_MEMORY, "out of memory");
-    *w = (fm_weight){NULL, source->n_matrices, source->parts[0].rows, source->cols, dtype};
+    *w = (fm_weight){.n_matrices = source->n_matrices,
+                     .rows = source->parts[0].rows,
+                     .cols = source->cols,
+                     .dtype = dtype};
     *out = w;
     return FM_OK;
 }
@@ -113,6 +125,7 @@ const fm_backend mock_backend = {.version = FM_BACKEND_VERSION,
                                  .buf_free = mock_buf_free,
                                  .write = mock_write,
                                  .read = mock_read,
+                                 .copy = mock_copy,
                                  .submit = mock_submit,
                                  .wait = mock_wait,
                                  .weight_size = mock_weight_size,

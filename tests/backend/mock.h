@@ -32,8 +32,8 @@ typedef struct fm_device_state {
     const char *entry; /* called last */
     op_args args;      /* of the operation called last */
     fm_device_params params;
-    uint64_t tickets;    /* given out */
-    size_t offset, size; /* of the last transfer, bytes */
+    uint64_t tickets;                /* given out */
+    size_t offset, src_offset, size; /* of the last transfer, bytes */
 } mock;
 
 /** Weights may be F32 and BF16, caches too. */

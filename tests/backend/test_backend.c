@@ -239,6 +239,7 @@ static void expect_all_lost(fm_device *dev) {
     assert_int_equal(device_wait(dev, 0), FM_ERR_DEVICE);
     assert_int_equal(device_write(dev, c.args.norm.x, values), FM_ERR_DEVICE);
     assert_int_equal(device_read(dev, c.args.norm.x, values), FM_ERR_DEVICE);
+    assert_int_equal(device_copy(dev, c.args.norm.y, c.args.norm.x), FM_ERR_DEVICE);
     assert_int_equal(buf_new(dev, 16, &buf, &err), FM_ERR_DEVICE);
     assert_null(buf);
     assert_int_equal(err.status, FM_ERR_DEVICE);
@@ -271,6 +272,8 @@ static fm_status lose_by(fm_device *dev, int32_t entry) {
         return buf_new(dev, 16, &buf, NULL);
     case 5:
         return weight_load(dev, &source, FM_DTYPE_F32, &weight, NULL);
+    case 6:
+        return device_copy(dev, c.args.norm.y, c.args.norm.x);
     default:
         return call_run(dev, &c);
     }
@@ -278,7 +281,7 @@ static fm_status lose_by(fm_device *dev, int32_t entry) {
 
 static void backend_a_lost_device_stays_lost(void **state) {
     (void)state;
-    for (int32_t entry = 0; entry < OP_COUNT + 6; entry++) {
+    for (int32_t entry = 0; entry < OP_COUNT + 7; entry++) {
         mock m = {0};
         fm_device *dev = mock_open(&m);
         m.answer = FM_ERR_DEVICE;

@@ -245,6 +245,7 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(attend, values_too_long, "v", long_values(a)) \
     X(attend, more_tokens_than_the_step, "tokens", more_tokens(&a->q, &a->y); \
       more_tokens(&a->positions, &a->sequences)) \
+    X(attend, negative_window, "window", a->window = -1) \
     X(attend, y_on_q, "q", put_on(&a->y, &a->q, 0)) \
     X(attend, y_on_k, "k", put_on(&a->y, &a->k, 0)) \
     X(attend, y_on_v, "v", put_on(&a->y, &a->v, 0)) \
@@ -275,7 +276,37 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(gate_mul, more_rows_than_the_step, "rows", more_rows(&a->gate, &a->up); \
       more_rows(&a->y, &a->gate)) \
     X(gate_mul, y_partly_on_gate, "gate", put_on(&a->y, &a->gate, 1)) \
-    X(gate_mul, y_partly_on_up, "up", put_on(&a->y, &a->up, 1))
+    X(gate_mul, y_partly_on_up, "up", put_on(&a->y, &a->up, 1)) \
+    X(head_topk, fewer_offsets, "edit_offsets", a->edit_offsets.size[0] = 3) \
+    X(head_topk, fewer_scales, "edit_scales", a->edit_scales.size[0] = 8) \
+    X(head_topk, fewer_adds, "edit_adds", a->edit_adds.size[0] = 8) \
+    X(head_topk, fewer_rows_of_the_mask, "mask", a->mask.size[0] = 2) \
+    X(head_topk, shorter_mask, "mask", a->mask.size[1] = 2) \
+    X(head_topk, fewer_temperatures, "temperatures", a->temperatures.size[0] = 2) \
+    X(head_topk, fewer_rows_of_ids, "ids", a->ids.size[0] = 2) \
+    X(head_topk, fewer_candidates, "values", a->ids.size[1] = 4) \
+    X(head_topk, fewer_values, "values", a->values.size[1] = 4) \
+    X(head_topk, fewer_rows_of_raw, "raw", a->raw.size[0] = 2) \
+    X(head_topk, fewer_best_raw, "best_raw", a->best_raw.size[1] = 1) \
+    X(head_topk, three_sums, "sums", a->sums.size[1] = 3) \
+    X(head_topk, more_candidates_than_a_task_keeps, "ids", many_candidates(a)) \
+    X(head_topk, more_ids_than_an_i32, "ids", many_ids(a)) \
+    X(head_topk, more_rows_than_the_step, "tokens", more_tokens(&a->logits, &a->ids)) \
+    X(head_topk, ids_on_themselves, "itself", a->ids.stride[0] = 4) \
+    X(head_topk, ids_on_logits, "logits", put_on(&a->ids, &a->logits, 1)) \
+    X(head_topk, values_on_logits, "logits", put_on(&a->values, &a->logits, 1)) \
+    X(head_topk, raw_on_logits, "logits", put_on(&a->raw, &a->logits, 1)) \
+    X(head_topk, best_ids_on_logits, "logits", put_on(&a->best_ids, &a->logits, 1)) \
+    X(head_topk, best_raw_on_logits, "logits", put_on(&a->best_raw, &a->logits, 1)) \
+    X(head_topk, sums_on_logits, "logits", put_on(&a->sums, &a->logits, 1)) \
+    X(head_topk, sums_on_edit_offsets, "edit_offsets", put_on(&a->sums, &a->edit_offsets, 0)) \
+    X(head_topk, sums_on_edit_ids, "edit_ids", put_on(&a->sums, &a->edit_ids, 0)) \
+    X(head_topk, sums_on_edit_scales, "edit_scales", put_on(&a->sums, &a->edit_scales, 0)) \
+    X(head_topk, sums_on_edit_adds, "edit_adds", put_on(&a->sums, &a->edit_adds, 0)) \
+    X(head_topk, sums_on_mask, "mask", put_on(&a->sums, &a->mask, 0)) \
+    X(head_topk, sums_on_temperatures, "temperatures", put_on(&a->sums, &a->temperatures, 0)) \
+    X(head_topk, values_on_raw, "values", put_on(&a->values, &a->raw, 0)) \
+    X(head_topk, best_raw_on_ids, "best_raw", put_on(&a->best_raw, &a->ids, 0))
 /* clang-format on */
 
 /* Two tensors of one token more than the mock was opened for. */
@@ -300,6 +331,19 @@ static void long_values(fm_attend *a) {
     a->v.buf->size = a->y.buf->size = 1u << 24;
     a->v = tensor_3d(a->v.buf, FM_DTYPE_F32, 128, 2, FM_VALUE_DIM_MAX + 1);
     a->y = tensor_3d(a->y.buf, FM_DTYPE_F32, 3, 6, FM_VALUE_DIM_MAX + 1);
+}
+
+static void many_candidates(fm_head_topk *a) {
+    fm_tensor *lists[] = {&a->ids, &a->values, &a->raw};
+    for (int i = 0; i < 3; i++) {
+        lists[i]->buf->size = 1u << 16;
+        lists[i]->size[1] = lists[i]->stride[0] = FM_HEAD_TOP_MAX + 1;
+    }
+}
+
+static void many_ids(fm_head_topk *a) {
+    a->logits.buf->size = SIZE_MAX / 2;
+    a->logits.size[1] = a->logits.stride[0] = (int64_t)INT32_MAX + 1;
 }
 
 #define FAULT_FUNCTION(op, name, says, ...)                                                        \
@@ -366,6 +410,8 @@ static void share_rows(fm_tensor *left, fm_tensor *right) {
     X(rope, in_place, a->y = a->x) \
     X(cache_write, bf16_cache, a->cache.dtype = FM_DTYPE_BF16) \
     X(attend, bf16_caches, a->k.dtype = a->v.dtype = FM_DTYPE_BF16) \
+    X(attend, a_window_of_one_key, a->window = 1) \
+    X(attend, a_window_beyond_all_keys, a->window = INT32_MAX) \
     X(attend, v_as_a_part_of_k, a->v = tensor_slice(a->k, 2, 0, 5)) \
     X(attend, one_sequence_of_one_page, more_pages(&a->pages, 1, 1)) \
     X(attend, one_head_for_all, a->k.size[1] = a->v.size[1] = 1) \
@@ -374,7 +420,14 @@ static void share_rows(fm_tensor *left, fm_tensor *right) {
     X(gate_mul, in_place_of_up, a->y = a->up) \
     X(gate_mul, gate_is_up, a->up = a->gate) \
     X(gate_mul, in_place_of_the_left_half, share_rows(&a->gate, &a->up); a->y = a->gate) \
-    X(gate_mul, in_place_of_the_right_half, share_rows(&a->gate, &a->up); a->y = a->up)
+    X(gate_mul, in_place_of_the_right_half, share_rows(&a->gate, &a->up); a->y = a->up) \
+    X(head_topk, without_edits, a->edit_offsets = a->edit_ids = (fm_tensor){0}; \
+      a->edit_scales = a->edit_adds = (fm_tensor){0}) \
+    X(head_topk, without_mask, a->mask = (fm_tensor){0}) \
+    X(head_topk, without_the_best_raw, a->best_ids = a->best_raw = (fm_tensor){0}) \
+    X(head_topk, more_candidates_than_ids, a->logits.size[1] = 2; a->mask.size[1] = 1) \
+    X(head_topk, as_many_ids_as_the_mask_has_bits, a->logits.size[1] = 65) \
+    X(head_topk, ids_in_the_columns_beside_values, share_rows(&a->ids, &a->values))
 /* clang-format on */
 
 #define ALLOWED_FUNCTION(op, name, ...)                                                            \

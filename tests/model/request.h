@@ -36,13 +36,18 @@ static inline uint64_t submit(fm_engine *e, const fm_request *request) {
     return id;
 }
 
-/** One step that has to succeed; whether the request still runs. */
-static inline bool step(fm_engine *e) {
+/** One step that has to succeed; how many requests have not ended, at most `most`. */
+static inline int32_t step_many(fm_engine *e, int32_t most) {
     fm_error err = {0};
     int32_t active = -1;
     if (fm_engine_step(e, &active, &err) != FM_OK) fail_msg("%s", err.text);
-    assert_in_range(active, 0, 1);
-    return active == 1;
+    assert_in_range(active, 0, most);
+    return active;
+}
+
+/** The same for one request; whether it still runs. */
+static inline bool step(fm_engine *e) {
+    return step_many(e, 1) == 1;
 }
 
 static inline void finish(fm_engine *e, const fm_request *request) {

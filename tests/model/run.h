@@ -25,7 +25,7 @@ static inline run run_open(const char *dir, const fm_model_params *params) {
     run r = {0};
     fm_error err = {0};
     if (fm_model_open(dir, params, &r.model, &err) != FM_OK) fail_msg("%s: %s", dir, err.text);
-    if (fm_engine_new(r.model, &r.engine, &err) != FM_OK) fail_msg("%s: %s", dir, err.text);
+    if (fm_engine_new(r.model, NULL, &r.engine, &err) != FM_OK) fail_msg("%s: %s", dir, err.text);
     return r;
 }
 

@@ -2,6 +2,8 @@
  * test_engine.c - requests through the public interface: how they end, that they leave nothing
  * behind, and that a seed gives the same tokens however the work is cut.
  */
+#include <time.h>
+
 #include "request.h"
 #include "support/expect.h"
 #include "support/temp_dir.h"
@@ -132,6 +134,9 @@ static void engine_last_event_says_how_and_how_much(void **state) {
         assert_int_equal(events.last.finish, cases[i].finish);
         assert_int_equal(events.last.status, FM_OK);
         assert_int_equal(events.last.n_prompt, 7);
+        assert_int_equal(events.last.n_prefilled, 7);
+        assert_int_equal(events.last.n_shared + events.last.n_preempted, 0);
+        assert_true(events.last.wait_seconds >= 0);
         assert_int_equal(events.last.n_generated, cases[i].n);
         assert_true(events.last.prefill_seconds >= 0 && events.last.decode_seconds >= 0);
         expect_usable(r.engine, &c);
@@ -139,7 +144,65 @@ static void engine_last_event_says_how_and_how_much(void **state) {
     run_close(&r);
 }
 
-/* ---- One request at a time, and nothing left of it ------------------------------------------- */
+/** A time that is over ends a request before it runs, and after it has run, wherever it stands. */
+static void engine_deadline_ends_a_request_in_the_next_step(void **state) {
+    (void)state;
+    const oracle_case c = prompt7(LLAMA);
+    fm_model_params one_place = f32;
+    one_place.max_chunk = 2;
+    one_place.max_sequences = 1;
+    run r = run_open(LLAMA, &one_place);
+    run_answer unused;
+    counter seen[3];
+    const double seconds[3] = {0.5, 1e-9, 1000.0};
+    for (int i = 0; i < 3; i++) { /* the first takes the place, the second is late as it waits */
+        fm_request request = request_of(&c, 20, &unused);
+        request.deadline_seconds = seconds[i];
+        request.on_event = count_events;
+        request.user = &seen[i];
+        seen[i] = (counter){.cancel_at = 99};
+        submit(r.engine, &request);
+    }
+    assert_int_equal(step_many(r.engine, 2), 2);
+    assert_int_equal(seen[1].last.finish, FM_FINISH_DEADLINE);
+    assert_int_equal(seen[1].last.n_prefilled, 0);
+    assert_int_equal(seen[0].n_ends, 0);
+    nanosleep(&(struct timespec){.tv_nsec = 600000000}, NULL);
+    assert_int_equal(step_many(r.engine, 2), 1);
+    assert_int_equal(seen[0].last.finish, FM_FINISH_DEADLINE);
+    assert_int_equal(seen[0].last.status, FM_OK);
+    assert_int_equal(seen[0].last.n_prefilled, 2);
+    while (step(r.engine)) {
+    }
+    assert_int_equal(seen[2].last.finish, FM_FINISH_LENGTH);
+    assert_int_equal(seen[2].last.n_generated, 20);
+    run_close(&r);
+}
+
+static void engine_free_ends_requests_without_an_event(void **state) {
+    (void)state;
+    const oracle_case c = prompt7(LLAMA);
+    fm_model_params one_place = f32;
+    one_place.max_chunk = 2;
+    one_place.max_sequences = 1;
+    for (int n_steps = 0; n_steps < 7; n_steps++) {
+        run r = run_open(LLAMA, &one_place);
+        run_answer unused;
+        counter seen[2];
+        for (int i = 0; i < 2; i++) {
+            fm_request request = request_of(&c, 20, &unused);
+            request.on_event = count_events;
+            request.user = &seen[i];
+            seen[i] = (counter){.cancel_at = 99};
+            submit(r.engine, &request);
+        }
+        for (int i = 0; i < n_steps; i++) step_many(r.engine, 2);
+        run_close(&r);
+        assert_int_equal(seen[0].n_ends + seen[1].n_ends, 0);
+    }
+}
+
+/* ---- Calls beside a request, and nothing left of it ------------------------------------------ */
 
 static fm_status take_no_rows(void *user, const float *logits, int32_t n_rows) {
     (void)user, (void)logits, (void)n_rows;
@@ -147,30 +210,31 @@ static fm_status take_no_rows(void *user, const float *logits, int32_t n_rows) {
     return FM_OK;
 }
 
-static void engine_running_request_keeps_others_out(void **state) {
+/** A request may join, logits must wait until both have ended. */
+static void engine_running_requests_keep_logits_out(void **state) {
     const temp_dir *dir = *state;
     const oracle_case c = prompt7(LLAMA);
     char path[TEMP_PATH_SIZE];
     temp_dir_path(dir, "a.npy", path);
     fm_model_params params = f32;
-    params.max_step_tokens = 3; /* so that the prompt takes three steps */
+    params.max_chunk = 3; /* so that the prompt takes three steps */
     run r = run_open(LLAMA, &params);
     run_answer answer, other;
     fm_request request = request_of(&c, 5, &answer), second = request_of(&c, 2, &other);
     submit(r.engine, &request);
+    submit(r.engine, &second);
     do {
         fm_error err = {0};
-        expect_error("submit", fm_engine_submit(r.engine, &second, NULL, &err), &err, FM_ERR_STATE,
-                     "a request is running");
         expect_error("logits", fm_engine_logits(r.engine, c.ids, 7, take_no_rows, NULL, &err), &err,
                      FM_ERR_STATE, "a request is running");
         expect_error("write", fm_engine_write_logits(r.engine, c.ids, 7, path, NULL, NULL, &err),
                      &err, FM_ERR_STATE, "a request is running");
-    } while (step(r.engine));
+    } while (step_many(r.engine, 2) > 0);
     expect_greedy(&answer, &c, 5);
-    assert_int_equal(other.n, 0);
-    assert_int_equal(other.end.finish, FM_FINISH_NONE);
+    expect_greedy(&other, &c, 2);
+    assert_int_equal(other.end.finish, FM_FINISH_LENGTH);
     assert_int_equal(temp_dir_count(dir), 0);
+    free(run_logits(&r, c.ids, 7));
     run_close(&r);
 }
 
@@ -225,11 +289,11 @@ static void engine_two_engines_of_a_model_do_not_meet(void **state) {
         oracle o;
         assert_true(oracle_read(dirs[i], &o));
         fm_model_params params = f32;
-        params.max_step_tokens = 20;
+        params.max_chunk = 20;
         run r = run_open(dirs[i], &params);
         fm_engine *second;
         run_answer a, b;
-        assert_int_equal(fm_engine_new(r.model, &second, NULL), FM_OK);
+        assert_int_equal(fm_engine_new(r.model, NULL, &second, NULL), FM_OK);
         fm_request first_request = request_of(&o.cases[2], 24, &a);
         fm_request second_request = request_of(&o.cases[1], 30, &b);
         submit(r.engine, &first_request);
@@ -259,7 +323,6 @@ static bool submit_next(void *user, const fm_event *event) {
     next.user = l;
     if (event->finish == FM_FINISH_NONE) {
         l->answer.ids[l->answer.n++] = event->id;
-        assert_int_equal(fm_engine_submit(l->engine, &next, NULL, NULL), FM_ERR_STATE);
     } else if (l->n_left-- > 0) {
         l->answer.n = 0;
         submit(l->engine, &next);
@@ -283,6 +346,37 @@ static void engine_last_event_may_submit_the_next_request(void **state) {
     run_close(&r);
 }
 
+typedef struct grower {
+    fm_engine *engine;
+    const oracle_case *c;
+    run_answer first, others[5];
+} grower;
+
+static bool submit_at_each_token(void *user, const fm_event *event) {
+    grower *g = user;
+    if (event->finish == FM_FINISH_NONE) {
+        fm_request next = request_of(g->c, 3, &g->others[g->first.n]);
+        submit(g->engine, &next);
+    }
+    return run_keep_token(&g->first, event);
+}
+
+static void engine_any_event_may_submit(void **state) {
+    (void)state;
+    const oracle_case c = prompt7(LLAMA);
+    run r = run_open(LLAMA, &f32);
+    grower g = {.engine = r.engine, .c = &c};
+    fm_request request = request_of(&c, 5, &g.first);
+    request.on_event = submit_at_each_token;
+    request.user = &g;
+    submit(r.engine, &request);
+    while (step_many(r.engine, 6) > 0) {
+    }
+    expect_greedy(&g.first, &c, 5);
+    for (int i = 0; i < 5; i++) expect_greedy(&g.others[i], &c, 3);
+    run_close(&r);
+}
+
 /* ---- Seeds ----------------------------------------------------------------------------------- */
 
 static void engine_sampled_answers_repeat_with_the_seed_in_any_chunks(void **state) {
@@ -294,10 +388,14 @@ static void engine_sampled_answers_repeat_with_the_seed_in_any_chunks(void **sta
     run_answer first[2] = {{0}};
     for (int i = 0; i < 3; i++) {
         fm_model_params params = f32;
-        params.max_step_tokens = chunks[i];
+        params.max_chunk = chunks[i];
         run r = run_open(V3, &params);
         for (int k = 0; k < 4; k++) { /* each seed twice */
-            fm_sampling sampling = {1.0f, 40, 0.95f, 0.01f, (uint64_t)(k % 2)};
+            fm_sampling sampling = {.temperature = 1.0f,
+                                    .top_k = 40,
+                                    .top_p = 0.95f,
+                                    .min_p = 0.01f,
+                                    .seed = (uint64_t)(k % 2)};
             run_answer answer = run_generate(&r, c->ids, c->n_ids, 30, sampling);
             assert_int_equal(answer.n, 30);
             if (i == 0 && k < 2) first[k] = answer;
@@ -318,10 +416,13 @@ int main(void) {
         IN_DIR(engine_end_tokens_of_the_checkpoint_hold_unless_overridden),
         cmocka_unit_test(engine_context_ends_a_request_with_length),
         cmocka_unit_test(engine_last_event_says_how_and_how_much),
-        IN_DIR(engine_running_request_keeps_others_out),
+        cmocka_unit_test(engine_deadline_ends_a_request_in_the_next_step),
+        cmocka_unit_test(engine_free_ends_requests_without_an_event),
+        IN_DIR(engine_running_requests_keep_logits_out),
         cmocka_unit_test(engine_arguments_may_go_after_submit),
         cmocka_unit_test(engine_requests_leave_nothing_in_the_cache),
         cmocka_unit_test(engine_last_event_may_submit_the_next_request),
+        cmocka_unit_test(engine_any_event_may_submit),
         cmocka_unit_test(engine_two_engines_of_a_model_do_not_meet),
         cmocka_unit_test(engine_sampled_answers_repeat_with_the_seed_in_any_chunks),
     };

@@ -41,14 +41,14 @@ static fm_status keep_rows_and_mode(void *user, const float *logits, int32_t n_r
 
 static run open_in(const char *dir, const fp_mode *mode, int32_t n_threads) {
     const fm_model_params params = {
-        .dtype = "f32", .cache_dtype = "f32", .n_threads = n_threads, .max_step_tokens = 3};
+        .dtype = "f32", .cache_dtype = "f32", .n_threads = n_threads, .max_chunk = 3};
     run r = {0};
     fm_error err = {0};
     fp_mode_set(mode);
     uint32_t before = fp_mode_get();
     fm_status status = fm_model_open(dir, &params, &r.model, &err);
     uint32_t after = fp_mode_get();
-    if (status == FM_OK) status = fm_engine_new(r.model, &r.engine, &err);
+    if (status == FM_OK) status = fm_engine_new(r.model, NULL, &r.engine, &err);
     fp_mode_reset();
     if (status != FM_OK) fail_msg("%s: %s", dir, err.text);
     assert_int_equal(before, after);
@@ -72,7 +72,7 @@ static void run_logits_in(run *r, const oracle_case *c, const fp_mode *mode, res
 
 static void run_request_in(run *r, const oracle_case *c, const fp_mode *mode, result *out) {
     fm_request request = request_of(c, N_NEW, &out->answer);
-    request.sampling = (fm_sampling){1.0f, 0, 0.9f, 0.0f, 5};
+    request.sampling = (fm_sampling){.temperature = 1.0f, .top_p = 0.9f, .seed = 5};
     submit(r->engine, &request);
     for (int32_t active = 1; active;) {
         fp_mode_set(mode);

@@ -2,6 +2,8 @@
  * test_engine_limits.c - what may be asked of a model and an engine, what is said when more is
  * asked, and logits as files.
  */
+#include <math.h>
+
 #include "oracle.h"
 #include "run.h"
 #include "support/expect.h"
@@ -32,8 +34,8 @@ static const struct refused_model {
     {{.max_context = 513}, FM_ERR_ARG, "a context of 513 is out of range: 1 to 512"},
     {{.max_context = -1}, FM_ERR_ARG, "a context of -1"},
     {{.max_context = INT32_MAX}, FM_ERR_ARG, "a context of 2147483647"},
-    {{.max_step_tokens = -1}, FM_ERR_ARG, "a chunk of -1"},
-    {{.max_step_tokens = 1000000}, FM_ERR_ARG, "a chunk of 1000000"},
+    {{.max_chunk = -1}, FM_ERR_ARG, "a chunk of -1"},
+    {{.max_chunk = 1000000}, FM_ERR_ARG, "a chunk of 1000000"},
     {{.n_threads = -1}, FM_ERR_ARG, "threads of -1"},
     {{.n_threads = 1000000}, FM_ERR_ARG, "threads of 1000000"},
     {{.n_threads = INT32_MIN}, FM_ERR_ARG, "threads of -2147483648"},
@@ -68,8 +70,8 @@ static const struct accepted_model {
     const char *summary;
 } accepted_models[] = {
     {{0}, 512, "weights F32"},
-    {{.n_threads = 1, .max_context = 1, .max_step_tokens = 1}, 1, "1 thread"},
-    {{.n_threads = 2, .max_context = 512, .max_step_tokens = 8192}, 512, "2 threads"},
+    {{.n_threads = 1, .max_context = 1, .max_chunk = 1}, 1, "1 thread"},
+    {{.n_threads = 2, .max_context = 512, .max_chunk = 8192}, 512, "2 threads"},
     {{.n_threads = 256, .max_context = 7}, 7, "256 threads"},
     {{.n_threads = 1, .device = "auto", .dtype = "auto", .cache_dtype = "auto"}, 512, "cache F32"},
     {{.n_threads = 1, .device = "cpu", .dtype = "bf16"}, 512, "weights BF16"},
@@ -155,6 +157,69 @@ static void model_and_engine_of_null_are_freed(void **state) {
     fm_tokens_free(&(fm_tokens){0});
 }
 
+/* ---- Engines --------------------------------------------------------------------------------- */
+
+static const struct refused_engine {
+    fm_engine_params params;
+    const char *word;
+} refused_engines[] = {
+    {{.max_queued = -1}, "max_queued -1 is out of range: 1 to 65536"},
+    {{.max_queued = INT32_MAX}, "max_queued 2147483647 is out of range"},
+    {{.cache_tokens = -1}, "caches of -1 tokens are out of range"},
+    {{.cache_tokens = 99}, "caches of 99 tokens are out of range: one context of 100 to"},
+    {{.cache_tokens = INT32_MAX}, "caches of 2147483647 tokens are out of range"},
+};
+
+static void engine_parameters_out_of_range_are_refused(void **state) {
+    (void)state;
+    fm_model_params params = f32;
+    params.max_context = 100;
+    run r = run_open(LLAMA, &params);
+    for (size_t i = 0; i < sizeof refused_engines / sizeof *refused_engines; i++) {
+        const struct refused_engine *want = &refused_engines[i];
+        fm_error err = {0};
+        fm_engine *e;
+        expect_error(want->word, fm_engine_new(r.model, &want->params, &e, &err), &err, FM_ERR_ARG,
+                     want->word);
+        assert_null(e);
+    }
+    expect_usable(&r);
+    run_close(&r);
+}
+
+/** Two wait and one runs: a fourth request has to wait outside, until one has ended. */
+static void engine_full_queue_refuses_until_a_request_ends(void **state) {
+    (void)state;
+    fm_model_params params = f32;
+    params.max_sequences = 1;
+    run r = run_open(LLAMA, &params);
+    fm_engine_free(r.engine);
+    assert_int_equal(fm_engine_new(r.model, &(fm_engine_params){.max_queued = 2}, &r.engine, NULL),
+                     FM_OK);
+    run_answer answers[4] = {{0}};
+    int32_t active = 3;
+    for (int i = 0; i < 4; i++) {
+        fm_error err = {0};
+        const fm_request request = {.ids = prompt,
+                                    .n_ids = 7,
+                                    .max_new = 4,
+                                    .on_event = run_keep_token,
+                                    .user = &answers[i]};
+        if (i == 3) {
+            expect_error("full", fm_engine_submit(r.engine, &request, NULL, &err), &err,
+                         FM_ERR_LIMIT, "3 requests have not ended, as many as this engine takes");
+            while (active == 3) assert_int_equal(fm_engine_step(r.engine, &active, NULL), FM_OK);
+        }
+        assert_int_equal(fm_engine_submit(r.engine, &request, NULL, &err), FM_OK);
+    }
+    while (active > 0) assert_int_equal(fm_engine_step(r.engine, &active, NULL), FM_OK);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(answers[i].n, 4);
+        assert_memory_equal(answers[i].ids, answer7, sizeof answer7);
+    }
+    run_close(&r);
+}
+
 /* ---- Requests -------------------------------------------------------------------------------- */
 
 static bool no_event(void *user, const fm_event *event) {
@@ -183,6 +248,14 @@ static const struct refused_request {
     {{.ids = prompt, .n_ids = 7, .max_new = -1}, FM_ERR_ARG, "max_new must not be negative"},
     {{.ids = prompt, .n_ids = 7, .sampling.temperature = -1}, FM_ERR_ARG, "temperature"},
     {{.ids = prompt, .n_ids = 7, .sampling = {.temperature = 1, .top_p = 2}}, FM_ERR_ARG, "top_p"},
+    {{.ids = prompt, .n_ids = 7, .n_logprobs = -2}, FM_ERR_ARG, "n_logprobs must be from -1"},
+    {{.ids = prompt, .n_ids = 7, .n_logprobs = 21}, FM_ERR_ARG, "n_logprobs must be from -1 to 20"},
+    {{.ids = prompt, .n_ids = 7, .deadline_seconds = -1}, FM_ERR_ARG, "deadline"},
+    {{.ids = prompt, .n_ids = 7, .deadline_seconds = NAN}, FM_ERR_ARG, "deadline"},
+    {{.ids = prompt, .n_ids = 7, .deadline_seconds = INFINITY}, FM_ERR_ARG, "deadline"},
+    {{.ids = prompt, .n_ids = 7, .stop = (const char *const[]){"a"}, .n_stop = 1},
+     FM_ERR_ARG,
+     "stop strings need the request's tokenizer"},
 };
 
 static void engine_refused_requests_leave_it_usable(void **state) {
@@ -239,7 +312,7 @@ static void engine_logits_refuses_what_submit_refuses(void **state) {
     run_close(&r);
 }
 
-/** Weights that are all NaN: the request ends with an error, and so does every later one. */
+/** Weights that are all NaN: each request ends with an error of its own, the steps are in order. */
 static void engine_logits_that_are_not_finite_end_the_request(void **state) {
     const temp_dir *dir = *state;
     size_t size, text_size;
@@ -258,8 +331,8 @@ static void engine_logits_that_are_not_finite_end_the_request(void **state) {
         const fm_request request = {
             .ids = prompt, .n_ids = 7, .on_event = run_keep_token, .user = &answer};
         assert_int_equal(fm_engine_submit(r.engine, &request, NULL, NULL), FM_OK);
-        expect_error("NaN", fm_engine_step(r.engine, &active, &err), &err, FM_ERR_NOT_FINITE,
-                     "not finite");
+        assert_int_equal(fm_engine_step(r.engine, &active, &err), FM_OK);
+        assert_int_equal(err.text[0], '\0');
         assert_int_equal(active, 0);
         assert_int_equal(answer.n, 0);
         assert_int_equal(answer.end.finish, FM_FINISH_ERROR);
@@ -338,6 +411,8 @@ int main(void) {
         IN_DIR(model_open_logs_what_it_opened_and_what_is_odd),
         cmocka_unit_test(model_without_parameters_takes_defaults),
         cmocka_unit_test(model_and_engine_of_null_are_freed),
+        cmocka_unit_test(engine_parameters_out_of_range_are_refused),
+        cmocka_unit_test(engine_full_queue_refuses_until_a_request_ends),
         cmocka_unit_test(engine_refused_requests_leave_it_usable),
         cmocka_unit_test(engine_logits_refuses_what_submit_refuses),
         IN_DIR(engine_logits_that_are_not_finite_end_the_request),

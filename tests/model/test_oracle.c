@@ -80,9 +80,8 @@ static void oracle_greedy_continuations_are_the_references(void **state) {
     for (int i = 0; i < n_checkpoints; i++) {
         oracle o;
         assert_true(oracle_read(checkpoints[i], &o));
-        run r = run_open(
-            checkpoints[i],
-            &(fm_model_params){.dtype = "f32", .cache_dtype = "f32", .max_step_tokens = 50});
+        run r = run_open(checkpoints[i],
+                         &(fm_model_params){.dtype = "f32", .cache_dtype = "f32", .max_chunk = 50});
         for (int32_t k = 0; k < o.n_cases; k++) {
             const oracle_case *c = &o.cases[k];
             run_answer answer = run_generate(&r, c->ids, c->n_ids, c->n_greedy, (fm_sampling){0});
@@ -132,11 +131,11 @@ static void same_bits_in_every_way(const char *dir, const char *dtype) {
     oracle o;
     assert_true(oracle_read(dir, &o));
     const oracle_case *c = longest(&o);
-    fm_model_params params = {.dtype = dtype, .max_step_tokens = 512, .n_threads = 1};
+    fm_model_params params = {.dtype = dtype, .max_chunk = 512, .n_threads = 1};
     run whole = run_open(dir, &params);
     float *expected = run_logits(&whole, c->ids, c->n_ids);
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
-        params.max_step_tokens = ways[w].chunk;
+        params.max_chunk = ways[w].chunk;
         params.n_threads = ways[w].threads;
         params.isa = ways[w].isa;
         if (params.isa && !is_present(params.isa)) continue;

@@ -25,7 +25,7 @@ cli_version_is_one_line() {
 cli_help_names_every_command() {
     run --help
     expect_status 0
-    for command in generate chat logits tokenize inspect; do
+    for command in generate chat logits tokenize inspect plan; do
         grep -q "fathom $command " "$work/out" || complain "--help does not name $command"
         "$program" "$command" --help | grep -q "^usage: fathom $command " ||
             complain "$command --help has no usage line"
@@ -36,7 +36,7 @@ cli_help_names_every_command() {
 }
 
 cli_missing_model_names_the_next_step() {
-    for command in generate chat logits tokenize inspect; do
+    for command in generate chat logits tokenize inspect plan; do
         run "$command"
         expect_refusal "./dev model smollm2"
     done

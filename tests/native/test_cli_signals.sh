@@ -203,6 +203,59 @@ generate_second_interrupt_ends_the_program() {
     expect_status 130
 }
 
+# What runs ends with what it has, what waits with nothing, and what was not read is told.
+batch_interrupt_cancels_what_runs() {
+    need_proc || return
+    make_constant "$work/constant" 64
+    rm -f "$work/out"
+    echo '{"ids": [5], "n": 2}' >"$work/in"
+    yes '{"ids": [5], "n": 0}' | head -n 20 >>"$work/in"
+    "$program" generate "$work/constant" --batch "$work/in" --ctx 60100 --cache-tokens 200000 --parallel 2 \
+        --stats >"$work/out" 2>"$work/err" &
+    child=$!
+    until_true test -s "$work/out"
+    interrupt $child
+    expect_status 1
+    # The interrupt may come before the next line has taken the place of the first.
+    n=$(grep -c '"finish_reason":"cancelled"' "$work/out")
+    [ "$n" -eq 3 ] || [ "$n" -eq 4 ] || complain "$n cancelled"
+    grep -qx "fathom: interrupted: $n requests were cancelled, and lines behind line $((n + 1)) were not read" \
+        "$work/err" || complain "the message looks different"
+    grep -q "^$((n + 1)) requests, 0 failed, prompt " "$work/err" || complain "no line of counts"
+    [ "$(grep -c '"finish_reason":"length"' "$work/out")" -eq 1 ] || complain "no answer that ended"
+}
+
+batch_interrupt_ends_the_wait_for_a_line() {
+    need_checkpoint && need_proc || return
+    mkfifo "$work/silent"
+    "$program" generate "$checkpoint" --batch - <"$work/silent" >"$work/out" 2>"$work/err" &
+    child=$!
+    exec 5>"$work/silent"
+    interrupt $child
+    exec 5>&-
+    expect_failure "interrupted: 0 requests"
+}
+
+# The answers that nobody reads are not computed to their end.
+batch_closed_pipe_ends_the_run() {
+    need_proc || return
+    make_constant "$work/constant" 64
+    { echo '{"ids": [5], "n": 1}' && echo '{"ids": [5], "n": 0}'; } >"$work/in"
+    mkfifo "$work/reader"
+    : <"$work/reader" &
+    exec 3>"$work/reader"
+    wait $!
+    "$program" generate "$work/constant" --batch "$work/in" --ctx 100000 --cache-tokens 200000 --stats >&3 \
+        2>"$work/err" &
+    child=$!
+    exec 3>&-
+    end_of $child
+    expect_status 1
+    grep -q '^fathom: standard output could not be written' "$work/err" || complain "no message"
+    grep -qE '^2 requests, 0 failed, prompt 2 tokens, generated [0-9]{1,4} at' "$work/err" ||
+        complain "the answer went on to its end"
+}
+
 logits_interrupt_leaves_nothing() {
     need_checkpoint && need_proc || return
     make_long

@@ -21,16 +21,30 @@ const op_entry op_entries[OP_COUNT] = {
 #define OP_ENTRY(name) {#name, &define_##name, run_##name},
     FM_OP_LIST(OP_ENTRY)};
 
-const fm_tensor *op_output(op_kind op, const op_args *args) {
+int32_t op_n_outputs(op_kind op) {
+    return 1 + op_entries[op].definition->n_more_outputs;
+}
+
+const fm_tensor *op_output(op_kind op, const op_args *args, int32_t i) {
     const op_definition *d = op_entries[op].definition;
-    size_t offset = d->operands[d->n_operands - 1].offset;
+    size_t offset = d->operands[d->n_operands - op_n_outputs(op) + i].offset;
     return (const fm_tensor *)(const void *)((const uint8_t *)args + offset);
+}
+
+size_t op_output_count(op_kind op, const op_args *args) {
+    size_t count = 0;
+    for (int32_t i = 0; i < op_n_outputs(op); i++) {
+        const fm_tensor *y = op_output(op, args, i);
+        if (y->buf) count += (size_t)tensor_count(y);
+    }
+    return count;
 }
 
 void shape_print(const op_shape *s, char *out, size_t out_size) {
     static const char *const flags[] = {
-        "STRIDED",    "IN_PLACE",  "IN_PLACE_UP", "BIAS",   "ACCUMULATE", "WEIGHTED", "PARTS",
-        "TRANSPOSED", "CONVERTED", "INTERLEAVED", "LATENT", "ONE_EXPERT", "UNALIGNED"};
+        "STRIDED",   "IN_PLACE",   "IN_PLACE_UP", "BIAS",        "ACCUMULATE", "WEIGHTED",
+        "PARTS",     "TRANSPOSED", "CONVERTED",   "INTERLEAVED", "LATENT",     "ONE_EXPERT",
+        "UNALIGNED", "EDITED",     "MASKED",      "BEST_RAW",    "TIED"};
     const op_definition *d = op_entries[s->op].definition;
     int n = snprintf(out, out_size, "%s T%d H%d G%d K%d N%d E%d", op_entries[s->op].name, s->T,
                      s->H, s->G, s->K, s->N, s->E);
@@ -38,6 +52,7 @@ void shape_print(const op_shape *s, char *out, size_t out_size) {
         n += snprintf(out + n, out_size - (size_t)n, " weight %s", fm_dtype_name(s->weight));
     if (d->cached)
         n += snprintf(out + n, out_size - (size_t)n, " cache %s", fm_dtype_name(s->cache));
+    if (s->window) n += snprintf(out + n, out_size - (size_t)n, " window %d", s->window);
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         if (s->flags >> i & 1u) n += snprintf(out + n, out_size - (size_t)n, " %s", flags[i]);
 }
@@ -135,7 +150,8 @@ const fm_weight *case_weight(op_case *c, int32_t n_matrices, int64_t rows, int64
     int64_t cut[3] = {0}, gap = flags & PARTS ? 3 : 0;
     int32_t n_parts = cut_rows(flags & PARTS, rows, cut);
     assert_true(n_matrices * n_parts <= WEIGHT_MAX_PARTS);
-    w->w = (fm_weight){NULL, n_matrices, rows, cols, c->shape.weight};
+    w->w = (fm_weight){
+        .n_matrices = n_matrices, .rows = rows, .cols = cols, .dtype = c->shape.weight};
     w->source = (fm_weight_source){dtype, n_matrices, n_parts, cols, w->parts};
     size_t size = (size_t)(n_matrices * (rows + 3 * gap) * (cols + gap)) * fm_dtype_size(dtype) + 1;
     w->bytes = must_alloc(size);

@@ -40,6 +40,10 @@ enum {
     LATENT = 1 << 10,     /* attend: v is the first part of k; cache_write: a part of the rows */
     ONE_EXPERT = 1 << 11, /* matmul_experts: all rows belong to one expert */
     UNALIGNED = 1 << 12,  /* the weight's bytes start at an odd address */
+    EDITED = 1 << 13,     /* head_topk: with edits */
+    MASKED = 1 << 14,     /* head_topk: with a mask */
+    BEST_RAW = 1 << 15,   /* head_topk: the best before edits and mask, too */
+    TIED = 1 << 16,       /* head_topk: few different logits */
 };
 
 typedef struct op_shape {
@@ -48,12 +52,13 @@ typedef struct op_shape {
     int32_t T; /* tokens (matmul_experts: rows) */
     int32_t H; /* heads */
     int32_t G; /* key-value heads */
-    int32_t K; /* contracted size, or length of a row */
-    int32_t N; /* outputs; attend: length of v; embed: rows of the table */
+    int32_t K; /* contracted size, or length of a row; head_topk: ids of the vocabulary */
+    int32_t N; /* outputs; attend: length of v; embed: rows of the table; head_topk: candidates */
     int32_t E; /* matrices (experts); gather_rows: rows that are summed */
     fm_dtype weight;
     fm_dtype cache;
     int32_t placement; /* attend: seed of the page tables */
+    int32_t window;    /* attend */
 } op_shape;
 
 /** "matmul T17 K513 N33 BF16 STRIDED BIAS", for messages. */
@@ -67,7 +72,7 @@ typedef struct slab {
     uint8_t *bytes;
 } slab;
 
-enum { CASE_MAX_SLABS = 8, WEIGHT_MAX_PARTS = 24 };
+enum { CASE_MAX_SLABS = 16, WEIGHT_MAX_PARTS = 24 };
 
 typedef struct host_weight {
     fm_weight w; /* first, so that an argument struct can point to it */
@@ -135,21 +140,27 @@ static inline double host_weight_get(const fm_weight *w, int32_t matrix, int64_t
 /** A tensor of an argument struct. */
 typedef struct op_operand {
     size_t offset; /* of the fm_tensor in the struct */
-    bool by_token; /* its first dimension counts the tokens of the step */
+    int32_t
+        by_token; /* true: its first dimension counts the tokens of the step; BY_TOKEN_ENDS: these
+                         and one row more, as the ends of their ranges do */
 } op_operand;
 
-enum { OP_MAX_OPERANDS = 8 };
+enum { BY_TOKEN_ENDS = 2 };
+
+enum { OP_MAX_OPERANDS = 16, OP_MAX_OUTPUTS = 6 };
 
 typedef struct op_definition {
     /** Fills c->args for c->shape. */
     void (*build)(op_case *c);
-    /** What the header says, in float64: `expected` [elements of the output], dense. */
+    /** What the header says, in float64: `expected` [elements of the outputs], dense, one output
+     * after the other. */
     void (*reference)(const op_args *args, double *expected);
-    op_operand operands[OP_MAX_OPERANDS]; /* the output last */
+    op_operand operands[OP_MAX_OPERANDS]; /* the outputs last; no buffer: not part of the call */
     int32_t n_operands;
-    size_t weight; /* offset of the `const fm_weight *`; 0: the operation has none */
-    bool cached;   /* the cache's format is part of a shape */
-    bool exact;    /* the output has the reference's bits, it only moves and rounds */
+    int32_t n_more_outputs; /* beside the one that every operation has */
+    size_t weight;          /* offset of the `const fm_weight *`; 0: the operation has none */
+    bool cached;            /* the cache's format is part of a shape */
+    bool exact; /* the last output has the reference's bits; any others always have them */
 } op_definition;
 
 /* One per operation, in define_*.c: without it the suites do not link. */
@@ -165,7 +176,11 @@ typedef struct op_entry {
 
 extern const op_entry op_entries[OP_COUNT];
 
-/** The output of a call, host or device. */
-const fm_tensor *op_output(op_kind op, const op_args *args);
+/** The outputs of a call, host or device: the i-th of op_n_outputs. One that is not part of the call
+ * has no buffer. */
+int32_t op_n_outputs(op_kind op);
+const fm_tensor *op_output(op_kind op, const op_args *args, int32_t i);
+/** Elements of all outputs that are part of the call. */
+size_t op_output_count(op_kind op, const op_args *args);
 
 #endif

@@ -135,17 +135,32 @@ static void attend_place(op_case *c) {
     }
 }
 
-/* Gives every sequence its pages, placed by the shape's seed, and fills the rows of its
- * keys; all other rows of the cache stay NaN. The numbers of a key do not depend on its page. */
+/* The first key that a token attends to. */
+static int32_t attend_first(const fm_attend *a, int64_t t) {
+    int32_t position = host_int(&a->positions, t, 0);
+    return a->window > 0 && position >= a->window ? position - a->window + 1 : 0;
+}
+
+/* The first key of a sequence that one of its tokens attends to; 0 when it has no tokens. */
+static int32_t attend_oldest(const fm_attend *a, int32_t sequence) {
+    for (int64_t t = 0; t < a->q.size[0]; t++) /* positions ascend */
+        if (host_int(&a->sequences, t, 0) == sequence) return attend_first(a, t);
+    return 0;
+}
+
+/* Gives every sequence its pages, placed by the shape's seed, and fills the rows of the keys that
+ * it attends to; all other rows of the cache stay NaN, and pages without such keys have no number.
+ * The numbers of a key do not depend on its page. */
 static void attend_cache(op_case *c, fm_tensor cache) {
     fm_attend *a = &c->args.attend;
     int32_t order[ATTEND_ALL_PAGES], next = 0;
     random_stream pages = {(uint64_t)c->shape.placement};
     random_permutation(&pages, order, ATTEND_ALL_PAGES);
     for (int32_t s = 0; s < ATTEND_SEQUENCES; s++) {
-        for (int32_t p = 0; p <= last_positions[s] / FM_CACHE_PAGE_ROWS; p++)
-            host_set(&a->pages, s, p, 0, order[next++]);
-        for (int32_t i = 0; i <= last_positions[s]; i++) {
+        int32_t oldest = attend_oldest(a, s);
+        for (int32_t p = 0; p <= last_positions[s] / FM_CACHE_PAGE_ROWS; p++, next++)
+            if (p >= oldest / FM_CACHE_PAGE_ROWS) host_set(&a->pages, s, p, 0, order[next]);
+        for (int32_t i = oldest; i <= last_positions[s]; i++) {
             int64_t page = host_int(&a->pages, s, i / FM_CACHE_PAGE_ROWS);
             int64_t row = page * FM_CACHE_PAGE_ROWS + i % FM_CACHE_PAGE_ROWS;
             case_fill(c, tensor_slice(cache, 0, row, 1));
@@ -165,6 +180,7 @@ static void attend_build(op_case *c) {
     a->v = s->flags & LATENT ? tensor_slice(a->k, 2, 0, s->N)
                              : case_tensor_3d(c, s->cache, n_rows, s->G, s->N);
     a->scale = 1 / sqrtf((float)s->K);
+    a->window = s->window;
     a->y = case_tensor_3d(c, FM_DTYPE_F32, s->T, s->H, s->N);
     case_fill(c, a->q);
     attend_place(c);
@@ -180,10 +196,10 @@ static int64_t attend_row(const fm_attend *a, int64_t t, int64_t key) {
 
 /* One token and head; `weight` has room for every key. */
 static void attend_head(const fm_attend *a, int64_t t, int64_t h, double *weight, double *y) {
-    int64_t n_keys = host_int(&a->positions, t, 0) + 1;
+    int64_t first = attend_first(a, t), n_keys = host_int(&a->positions, t, 0) + 1;
     int64_t g = h / (a->q.size[1] / a->k.size[1]);
     double highest = -HUGE_VAL, total = 0;
-    for (int64_t i = 0; i < n_keys; i++) {
+    for (int64_t i = first; i < n_keys; i++) {
         int64_t row = attend_row(a, t, i);
         weight[i] = 0;
         for (int64_t k = 0; k < a->q.size[2]; k++)
@@ -192,7 +208,7 @@ static void attend_head(const fm_attend *a, int64_t t, int64_t h, double *weight
         highest = fmax(highest, weight[i]);
     }
     for (int64_t n = 0; n < a->y.size[2]; n++) y[n] = 0;
-    for (int64_t i = 0; i < n_keys; i++) {
+    for (int64_t i = first; i < n_keys; i++) {
         int64_t row = attend_row(a, t, i);
         weight[i] = exp(weight[i] - highest);
         total += weight[i];

@@ -6,6 +6,13 @@
 #define WIDTHS {1, 15, 16, 17, 64, 513}
 #define TOKENS {1, 2, 17, 130}
 #define MANY_TOKENS {1, 2, 17, 130, 512}
+/* Around words of the mask and blocks of the sums. */
+#define IDS {1, 2, 17, 512, 1023, 1024, 1025, 5000}
+/* Around blocks and splits of keys, and beyond every sequence. */
+#define WINDOWS {1, 2, 63, 64, 65, 511, 512, 513, 3000}
+/* The CPU's products take 4 tokens at a time, 64 in one pass, and 512 elements of a row. */
+#define AROUND_TILES {1, 4, 5, 16, 17, 64, 65, 130}
+#define AROUND_BLOCKS {511, 512, 513, 1024, 1045}
 /* clang-format on */
 
 const op_row op_rows[] = {
@@ -30,8 +37,11 @@ const op_row op_rows[] = {
     {OP_matmul, TRANSPOSED | PARTS | STRIDED, .T = {17}, .K = WIDTHS, .N = {33}},
     {OP_matmul, TRANSPOSED | PARTS | CONVERTED, .T = {2}, .K = WIDTHS, .N = {33}},
     {OP_matmul, 0, .T = {512}, .K = {64}, .N = {96}},
+    {OP_matmul, 0, .T = AROUND_TILES, .K = AROUND_BLOCKS, .N = {6}},
+    {OP_matmul, STRIDED | BIAS | ACCUMULATE | PARTS, .T = {65, 130}, .K = {1045}, .N = {71}},
 
     {OP_matmul_heads, 0, .T = TOKENS, .K = WIDTHS, .N = {16}, .H = 3},
+    {OP_matmul_heads, 0, .T = {7, 65, 130}, .K = {528, 1045}, .N = {6}, .H = 2},
     {OP_matmul_heads, STRIDED, .T = TOKENS, .K = WIDTHS, .N = {7}, .H = 5},
     {OP_matmul_heads, STRIDED | PARTS, .T = {17}, .K = {17, 64}, .N = {33}, .H = 4},
     {OP_matmul_heads, UNALIGNED | PARTS, .T = {2}, .K = {17, 64}, .N = {33}, .H = 4},
@@ -58,6 +68,9 @@ const op_row op_rows[] = {
     {OP_attend, LATENT | STRIDED, .T = {2}, .K = {576}, .N = {512}, .H = 16, .G = 1},
     {OP_attend, 0, .T = {17}, .K = {1}, .N = {1}, .H = 1, .G = 1},
     {OP_attend, 0, .T = {512}, .K = {8}, .N = {8}, .H = 2, .G = 1},
+    {OP_attend, 0, .T = TOKENS, .K = {16}, .N = {17}, .H = 6, .G = 2, .window = WINDOWS},
+    {OP_attend, INTERLEAVED | STRIDED, .T = {17}, .K = {15}, .N = {33}, .H = 5, .window = WINDOWS},
+    {OP_attend, LATENT, .T = {2, 17, 130}, .K = {41}, .N = {24}, .H = 4, .window = WINDOWS},
 
     {OP_gather_rows, 0, .T = MANY_TOKENS, .K = WIDTHS, .E = 1},
     {OP_gather_rows, WEIGHTED, .T = TOKENS, .K = WIDTHS, .E = 3},
@@ -66,6 +79,7 @@ const op_row op_rows[] = {
     {OP_gather_rows, STRIDED | WEIGHTED | ACCUMULATE, .T = TOKENS, .K = WIDTHS, .E = 3},
 
     {OP_matmul_experts, 0, .T = TOKENS, .K = WIDTHS, .N = {33}, .E = 6},
+    {OP_matmul_experts, 0, .T = {65, 130}, .K = AROUND_BLOCKS, .N = {6}, .E = 3},
     {OP_matmul_experts, ONE_EXPERT, .T = TOKENS, .K = {17, 64}, .N = {33}, .E = 4},
     {OP_matmul_experts, STRIDED | PARTS, .T = TOKENS, .K = {16, 513}, .N = {7}, .E = 6},
     {OP_matmul_experts, UNALIGNED | PARTS, .T = {17}, .K = {16, 33}, .N = {7}, .E = 6},
@@ -78,6 +92,16 @@ const op_row op_rows[] = {
     {OP_gate_mul, STRIDED, .T = TOKENS, .K = WIDTHS},
     {OP_gate_mul, IN_PLACE, .T = TOKENS, .K = WIDTHS},
     {OP_gate_mul, IN_PLACE_UP | STRIDED, .T = TOKENS, .K = WIDTHS},
+
+    {OP_head_topk, 0, .T = {1, 17, 32}, .K = IDS, .N = {1, 8, 128}},
+    {OP_head_topk, STRIDED | EDITED, .T = {2, 17}, .K = IDS, .N = {1, 128}},
+    {OP_head_topk, STRIDED | MASKED, .T = {2, 17}, .K = IDS, .N = {1, 128}},
+    {OP_head_topk, BEST_RAW, .T = {2, 17}, .K = IDS, .N = {20}},
+    {OP_head_topk, EDITED | MASKED | BEST_RAW | STRIDED, .T = {1, 32}, .K = IDS, .N = {8, 128}},
+    {OP_head_topk, TIED, .T = {2, 17}, .K = IDS, .N = {1, 8, 128}},
+    {OP_head_topk, TIED | EDITED | MASKED | BEST_RAW, .T = {2}, .K = IDS, .N = {8, 128}},
+    {OP_head_topk, 0, .T = {130}, .K = {1025}, .N = {8}},
+    {OP_head_topk, EDITED | MASKED | BEST_RAW, .T = {130}, .K = {2048, 2500}, .N = {17}},
 };
 
 const size_t n_op_rows = sizeof op_rows / sizeof op_rows[0];
@@ -111,6 +135,9 @@ void row_expand(const op_row *row, void (*visit)(void *user, const op_shape *sha
                 shape.T = list_get(row->T, t);
                 shape.K = list_get(row->K, k);
                 shape.N = list_get(row->N, n);
-                expand_formats(shape, visit, user);
+                for (int32_t w = 0; w < ROW_MAX_SIZES && (w == 0 || row->window[w]); w++) {
+                    shape.window = row->window[w];
+                    expand_formats(shape, visit, user);
+                }
             }
 }

@@ -4,7 +4,7 @@
 
 #include "case.h"
 
-enum { ROW_MAX_SIZES = 8 };
+enum { ROW_MAX_SIZES = 10 };
 
 /** Calls of one operation: the product of its lists of sizes, weight formats and cache formats.
  * Lists end at 0; what is left out is 1. The letters are those of op_shape. */
@@ -13,6 +13,7 @@ typedef struct op_row {
     uint32_t flags;
     int32_t T[ROW_MAX_SIZES], K[ROW_MAX_SIZES], N[ROW_MAX_SIZES];
     int32_t H, G, E;
+    int32_t window[ROW_MAX_SIZES]; /* attend; left out: none */
 } op_row;
 
 extern const op_row op_rows[];

@@ -35,12 +35,35 @@ static void each_weight(void **state, op_shape shape, column_test test) {
     }
 }
 
-static uint8_t *read_output(binding *b) {
-    const op_case *c = b->host;
-    return binding_read(b, case_slab_index(c, op_output(c->shape.op, &c->args)));
+/* Bytes of the slab of the i-th output; 0 when it is not part of the call. */
+static size_t output_size(const op_case *c, int32_t i) {
+    const fm_tensor *y = op_output(c->shape.op, &c->args, i);
+    return y->buf ? c->slabs[case_slab_index(c, y)].buf.size : 0;
 }
 
-/* Runs the whole call and returns the output's slab. */
+static size_t all_outputs_size(const op_case *c) {
+    size_t size = 0;
+    for (int32_t i = 0; i < op_n_outputs(c->shape.op); i++) size += output_size(c, i);
+    return size;
+}
+
+/* The slabs of all outputs, one after the other; the caller frees them. */
+static uint8_t *read_output(binding *b) {
+    const op_case *c = b->host;
+    uint8_t *all = malloc(all_outputs_size(c)), *to = all;
+    assert_non_null(all);
+    for (int32_t i = 0; i < op_n_outputs(c->shape.op); i++) {
+        size_t size = output_size(c, i);
+        if (size == 0) continue;
+        uint8_t *bytes = binding_read(b, case_slab_index(c, op_output(c->shape.op, &c->args, i)));
+        memcpy(to, bytes, size);
+        to += size;
+        free(bytes);
+    }
+    return all;
+}
+
+/* Runs the whole call and returns the outputs' slabs. */
 static uint8_t *run_whole(binding *b) {
     binding_reset(b);
     binding_run(b, b->host->shape.op, &b->args);
@@ -50,9 +73,8 @@ static uint8_t *run_whole(binding *b) {
 static void assert_same_output(const binding *b, const uint8_t *expected, const uint8_t *got,
                                const char *what) {
     const op_case *c = b->host;
-    const fm_tensor *y = op_output(c->shape.op, &c->args);
     char shape[160];
-    if (memcmp(expected, got, c->slabs[case_slab_index(c, y)].buf.size) == 0) return;
+    if (memcmp(expected, got, all_outputs_size(c)) == 0) return;
     shape_print(&c->shape, shape, sizeof shape);
     fail_msg("%s on %s: other bits %s", shape, device_info(b->dev)->name, what);
 }
@@ -77,8 +99,10 @@ static op_args args_of_tokens(binding *b, int64_t start, int64_t count, int64_t 
     if (b->host->shape.op == OP_matmul_experts) cut_offsets(b, start, count);
     for (int32_t i = 0; i < d->n_operands; i++) {
         fm_tensor *t = (fm_tensor *)(void *)((uint8_t *)&args + d->operands[i].offset);
-        bool output = i == d->n_operands - 1;
-        if (t->buf && d->operands[i].by_token) *t = tensor_slice(*t, 0, output ? to : start, count);
+        bool output = i >= d->n_operands - op_n_outputs(b->host->shape.op);
+        if (t->buf && d->operands[i].by_token)
+            *t = tensor_slice(*t, 0, output ? to : start,
+                              count + (d->operands[i].by_token == BY_TOKEN_ENDS));
     }
     return args;
 }
@@ -116,11 +140,17 @@ static void check_other_rows(const column *col, const op_case *c) {
     uint8_t *whole = run_whole(&b);
     run_in_chunks(&b, 1, true);
     uint8_t *mirrored = read_output(&b);
-    const fm_tensor *y = op_output(shape->op, &c->args);
-    size_t pitch = (size_t)y->stride[0] * fm_dtype_size(y->dtype);
-    for (int32_t t = 0; t < shape->T; t++)
-        if (memcmp(whole + (size_t)t * pitch, mirrored + (size_t)(shape->T - 1 - t) * pitch, pitch))
-            fail_msg("%s: token %d has other bits at another row", op_entries[shape->op].name, t);
+    size_t at = 0;
+    for (int32_t i = 0; i < op_n_outputs(shape->op); i++) {
+        const fm_tensor *y = op_output(shape->op, &c->args, i);
+        size_t pitch = (size_t)y->stride[0] * fm_dtype_size(y->dtype);
+        if (!y->buf) continue;
+        for (size_t t = 0, last = (size_t)shape->T - 1; t <= last; t++)
+            if (memcmp(whole + at + t * pitch, mirrored + at + (last - t) * pitch, pitch))
+                fail_msg("%s: token %zu has other bits at another row", op_entries[shape->op].name,
+                         t);
+        at += output_size(c, i);
+    }
     free(mirrored);
     free(whole);
     binding_close(&b);
@@ -185,6 +215,73 @@ static void visit_placement(void *state, const op_shape *shape) {
 
 static void numerics_attend_ignores_where_pages_lie(void **state) {
     for (size_t i = 0; i < n_op_rows; i++) row_expand(&op_rows[i], visit_placement, state);
+}
+
+/* ---- Windows --------------------------------------------------------------------------------- */
+
+/* Of a case with a window: makes the keys before a token's window of every head so far away from
+ * its query that a softmax over all keys gives them the weight 0. For one token in each sequence,
+ * and as many heads as key-value heads. */
+static void push_keys_away(op_case *all) {
+    const fm_attend *a = &all->args.attend;
+    for (int64_t t = 0; t < a->q.size[0]; t++) {
+        int32_t sequence = host_int(&a->sequences, t, 0);
+        int32_t first = host_int(&a->positions, t, 0) - all->shape.window + 1;
+        for (int32_t key = 0; key < first; key++) {
+            int64_t page = host_int(&a->pages, sequence, key / FM_CACHE_PAGE_ROWS);
+            int64_t row = page * FM_CACHE_PAGE_ROWS + key % FM_CACHE_PAGE_ROWS;
+            for (int64_t h = 0; h < a->q.size[1]; h++)
+                for (int64_t i = 0; i < a->q.size[2]; i++)
+                    host_set(&a->k, row, h, i, -1e4 * host_get(&a->q, t, h, i));
+        }
+    }
+}
+
+/* Runs a case on a device and returns its output. */
+static uint8_t *run_once(const column *col, const op_case *c) {
+    binding b;
+    binding_open(&b, col, c);
+    uint8_t *out = run_whole(&b);
+    binding_close(&b);
+    return out;
+}
+
+/* One case, run with its window and with those keys far away instead. */
+static void check_window(const column *col, const op_case *c) {
+    binding b;
+    op_shape shape = c->shape;
+    op_case all;
+    shape.window = 0;
+    case_init(&all, &shape);
+    all.shape.window = c->shape.window;
+    push_keys_away(&all);
+    uint8_t *expected = run_once(col, &all);
+    all.args.attend.window = c->shape.window;
+    binding_open(&b, col, &all);
+    uint8_t *got = run_whole(&b);
+    assert_same_output(&b, expected, got, "than with weights of 0 before the window");
+    binding_close(&b);
+    case_free(&all);
+    free(expected);
+    free(got);
+}
+
+static void numerics_attend_keys_before_the_window_weigh_nothing(void **state) {
+    static const int32_t windows[] = {1,  2,   15,  16,  17,   63,   64,
+                                      65, 511, 512, 513, 1500, 1501, 3000};
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+        for (int32_t cache = 0; cache < 2; cache++)
+            each_column(state,
+                        &(op_shape){.op = OP_attend,
+                                    .T = 6,
+                                    .H = 2,
+                                    .G = 2,
+                                    .K = 16,
+                                    .N = 18,
+                                    .E = 1,
+                                    .cache = cache ? FM_DTYPE_BF16 : FM_DTYPE_F32,
+                                    .window = windows[i]},
+                        check_window);
 }
 
 /* ---- One matrix, alone and in company -------------------------------------------------------- */
@@ -336,6 +433,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
 #define CHUNK_UNIT_TEST(name) cmocka_unit_test(numerics_##name##_of_a_token_ignores_the_step),
         FM_OP_LIST(CHUNK_UNIT_TEST) cmocka_unit_test(numerics_attend_ignores_where_pages_lie),
+        cmocka_unit_test(numerics_attend_keys_before_the_window_weigh_nothing),
         cmocka_unit_test(numerics_matmul_of_a_stack_is_that_of_its_parts),
         cmocka_unit_test(numerics_matmul_heads_is_the_matmul_of_each_head),
         cmocka_unit_test(numerics_matmul_experts_is_the_matmul_of_each_expert),

@@ -37,12 +37,11 @@ static void report(table_run *run, const op_case *c, const column *col, const ch
     print_error("\n");
 }
 
-/* ---- The output: values, and what lies around them ------------------------------------------- */
+/* ---- An output: values, and what lies around them -------------------------------------------- */
 
-/** Copies the output's values, dense, out of its slab's bytes, and blanks them there with the bytes
+/** Copies an output's values, dense, out of its slab's bytes, and blanks them there with the bytes
  *  that were in the slab before, so that what is left to differ was written outside the view. */
-static void take_values(const op_case *c, uint8_t *bytes, double *values) {
-    const fm_tensor *y = op_output(c->shape.op, &c->args);
+static void take_values(const op_case *c, const fm_tensor *y, uint8_t *bytes, double *values) {
     const slab *s = &c->slabs[case_slab_index(c, y)];
     size_t size = fm_dtype_size(y->dtype);
     int64_t n1 = y->n_dims > 1 ? y->size[1] : 1, n2 = y->n_dims > 2 ? y->size[2] : 1;
@@ -55,11 +54,19 @@ static void take_values(const op_case *c, uint8_t *bytes, double *values) {
             }
 }
 
-/** True when no slab but the output's differs from what was written to it. */
-static bool inputs_untouched(binding *b, int32_t output) {
+static bool is_output_slab(const op_case *c, int32_t slab_index) {
+    for (int32_t i = 0; i < op_n_outputs(c->shape.op); i++) {
+        const fm_tensor *y = op_output(c->shape.op, &c->args, i);
+        if (y->buf && case_slab_index(c, y) == slab_index) return true;
+    }
+    return false;
+}
+
+/** True when no slab but the outputs' differs from what was written to it. */
+static bool inputs_untouched(binding *b) {
     bool same = true;
     for (int32_t i = 0; i < b->host->n_slabs; i++) {
-        if (i == output) continue;
+        if (is_output_slab(b->host, i)) continue;
         uint8_t *bytes = binding_read(b, i);
         same = same && memcmp(bytes, b->host->slabs[i].bytes, b->host->slabs[i].buf.size) == 0;
         free(bytes);
@@ -77,50 +84,62 @@ static bool same_values(const double *a, const double *b, size_t n) {
 /* ---- One case -------------------------------------------------------------------------------- */
 
 typedef struct case_results {
-    const double *expected; /* dense, [n] */
+    const double *expected; /* dense, [n]: of all outputs */
     double *got;            /* the same, scratch */
     size_t n;
-    /* The first column's output slab, whose bits the others of its backend have to give. */
+    /* The first column's output slabs, whose bits the others of its backend have to give. */
     const fm_backend *backend;
-    uint8_t *bits;
+    uint8_t *bits[OP_MAX_OUTPUTS];
 } case_results;
 
-static void check_values(table_run *run, const op_case *c, const column *col, case_results *r) {
+/** Values [n] of the i-th output. */
+static void check_values(table_run *run, const op_case *c, const column *col, int32_t i,
+                         const double *expected, const double *got, size_t n) {
     const op_definition *d = op_entries[c->shape.op].definition;
     const tolerance *limit =
         &col->subject->tolerances[d->cached ? c->shape.cache : c->shape.weight];
-    if (d->exact) {
-        if (!same_values(r->expected, r->got, r->n))
-            report(run, c, col, "not the reference's values", NULL);
+    if (d->exact || i < d->n_more_outputs) {
+        if (!same_values(expected, got, n)) report(run, c, col, "not the reference's values", NULL);
         return;
     }
-    score s = score_of(r->expected, r->got, r->n);
+    score s = score_of(expected, got, n);
     score_worsen(&run->worst, &s);
     if (!score_within(&s, limit)) report(run, c, col, "too far from the reference", &s);
 }
 
+/** Keeps the bits of the first column, or compares with them. */
+static void check_bits(table_run *run, const op_case *c, const column *col, case_results *r,
+                       int32_t i, const uint8_t *bytes, size_t size) {
+    if (!col->subject->same_bits) return;
+    if (!r->bits[i]) {
+        r->backend = col->subject->backend;
+        r->bits[i] = malloc(size);
+        assert_non_null(r->bits[i]);
+        memcpy(r->bits[i], bytes, size);
+    } else if (r->backend == col->subject->backend && memcmp(r->bits[i], bytes, size) != 0) {
+        report(run, c, col, "not the bits of the first column", NULL);
+    }
+}
+
 static void run_column(table_run *run, const op_case *c, const column *col, case_results *r) {
     binding b;
-    int32_t output = case_slab_index(c, op_output(c->shape.op, &c->args));
-    size_t size = c->slabs[output].buf.size;
+    size_t at = 0;
     binding_open(&b, col, c);
     binding_run(&b, c->shape.op, &b.args);
-    uint8_t *bytes = binding_read(&b, output);
-    if (!inputs_untouched(&b, output)) report(run, c, col, "an input was written", NULL);
-    if (col->subject->same_bits && !r->bits) {
-        r->backend = col->subject->backend;
-        r->bits = malloc(size);
-        assert_non_null(r->bits);
-        memcpy(r->bits, bytes, size);
-    } else if (col->subject->same_bits && r->backend == col->subject->backend) {
-        if (memcmp(r->bits, bytes, size) != 0)
-            report(run, c, col, "not the bits of the first column", NULL);
+    if (!inputs_untouched(&b)) report(run, c, col, "an input was written", NULL);
+    for (int32_t i = 0; i < op_n_outputs(c->shape.op); i++) {
+        const fm_tensor *y = op_output(c->shape.op, &c->args, i);
+        if (!y->buf) continue;
+        const slab *s = &c->slabs[case_slab_index(c, y)];
+        uint8_t *bytes = binding_read(&b, case_slab_index(c, y));
+        check_bits(run, c, col, r, i, bytes, s->buf.size);
+        take_values(c, y, bytes, r->got + at);
+        if (memcmp(bytes, s->bytes, s->buf.size) != 0)
+            report(run, c, col, "written outside the output", NULL);
+        check_values(run, c, col, i, r->expected + at, r->got + at, (size_t)tensor_count(y));
+        at += (size_t)tensor_count(y);
+        free(bytes);
     }
-    take_values(c, bytes, r->got);
-    if (memcmp(bytes, c->slabs[output].bytes, size) != 0)
-        report(run, c, col, "written outside the output", NULL);
-    check_values(run, c, col, r);
-    free(bytes);
     binding_close(&b);
 }
 
@@ -128,7 +147,7 @@ static void run_case(void *user, const op_shape *shape) {
     table_run *run = user;
     op_case c;
     case_init(&c, shape);
-    size_t n = (size_t)tensor_count(op_output(shape->op, &c.args));
+    size_t n = op_output_count(shape->op, &c.args);
     double *values = malloc(2 * n * sizeof *values);
     assert_non_null(values);
     op_entries[shape->op].definition->reference(&c.args, values);
@@ -140,7 +159,7 @@ static void run_case(void *user, const op_shape *shape) {
             run->n_skipped++;
     }
     run->n_cases++;
-    free(r.bits);
+    for (int32_t i = 0; i < OP_MAX_OUTPUTS; i++) free(r.bits[i]);
     free(values);
     case_free(&c);
 }
@@ -188,12 +207,18 @@ static void run_nan_column(table_run *run, const op_case *c, const column *col, 
     binding b;
     binding_open(&b, col, c);
     binding_run(&b, c->shape.op, &b.args);
-    uint8_t *bytes = binding_read(&b, case_slab_index(c, op_output(c->shape.op, &c->args)));
-    take_values(c, bytes, r->got);
+    size_t at = 0;
+    for (int32_t i = 0; i < op_n_outputs(c->shape.op); i++) {
+        const fm_tensor *y = op_output(c->shape.op, &c->args, i);
+        if (!y->buf) continue;
+        uint8_t *bytes = binding_read(&b, case_slab_index(c, y));
+        take_values(c, y, bytes, r->got + at);
+        at += (size_t)tensor_count(y);
+        free(bytes);
+    }
     bool same = true;
     for (size_t i = 0; i < r->n; i++) same = same && !isnan(r->expected[i]) == !isnan(r->got[i]);
     if (!same) report(run, c, col, "NaN at other places than in the reference", NULL);
-    free(bytes);
     binding_close(&b);
 }
 
@@ -203,7 +228,7 @@ static void run_nan(void *user, const op_shape *shape) {
     if (shape->flags != 0 || shape->T != 17) return;
     case_init(&c, shape);
     put_nan(&c);
-    size_t n = (size_t)tensor_count(op_output(shape->op, &c.args));
+    size_t n = op_output_count(shape->op, &c.args);
     double *values = malloc(2 * n * sizeof *values);
     assert_non_null(values);
     op_entries[shape->op].definition->reference(&c.args, values);

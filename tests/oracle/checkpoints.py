@@ -61,6 +61,16 @@ def llama(name, dtype="F32", n_shards=1, notes="", **changes):
     return Checkpoint(name, config | changes, dtype, n_shards, notes=notes)
 
 
+def windowed(model_type, name, dtype="F32", notes="", **changes):
+    """A qwen2 or a mistral: the llama block, in a file that does not speak of biases."""
+    base = llama(name, dtype)
+    config = {key: value for key, value in base.config.items() if key != "attention_bias"}
+    architecture = {"qwen2": "Qwen2ForCausalLM", "mistral": "MistralForCausalLM"}[model_type]
+    config |= {"architectures": [architecture], "model_type": model_type,
+               "num_key_value_heads": 2, "intermediate_size": 64}
+    return Checkpoint(name, config | changes, dtype, notes=notes)
+
+
 def deepseek_v3(name, dtype="F32", n_mtp=0, bias_mean=0.0, notes="", **changes):
     config = {
         "architectures": ["DeepseekV3ForCausalLM"],
@@ -132,6 +142,18 @@ CHECKPOINTS = [
           notes="stored as BF16"),
     llama("llama_f16", dtype="F16", hidden_size=64, num_key_value_heads=2, num_hidden_layers=4,
           notes="stored as F16"),
+    windowed("qwen2", "qwen2_full", use_sliding_window=False, sliding_window=40,
+             max_window_layers=1, tie_word_embeddings=True, hidden_size=64,
+             notes="biases on q, k, v; a window that is not in use"),
+    windowed("qwen2", "qwen2_window", use_sliding_window=True, sliding_window=40,
+             max_window_layers=1, num_hidden_layers=3, hidden_size=40,
+             notes="a window in the upper two of three layers"),
+    windowed("qwen2", "qwen2_layer_types", dtype="BF16", use_sliding_window=True, sliding_window=64,
+             max_window_layers=0, num_hidden_layers=4, num_attention_heads=6,
+             layer_types=["sliding_attention", "full_attention"] * 2,
+             notes="a window of a whole page in every other layer, by name; stored as BF16"),
+    windowed("mistral", "mistral_window", sliding_window=100, head_dim=20,
+             notes="a window in all layers, no multiple of a page"),
     deepseek_v3("v3_q_lora", notes="query through a latent"),
     deepseek_v3("v3_plain_q", q_lora_rank=None, n_shared_experts=2, rms_norm_eps=1e-2,
                 notes="no query latent, two shared experts, inner norms keep 1e-6"),
@@ -200,14 +222,22 @@ class Weights:
         self.linear(f"{name}.down_proj", hidden, inner, 0.9, bias)
 
 
+def attention_biases(config):
+    """Whether what makes q, k and v has biases, and whether o has one."""
+    if config["model_type"] == "qwen2":
+        return True, False
+    return (config.get("attention_bias", False),) * 2
+
+
 def llama_attention(w, config, prefix):
     hidden, heads = config["hidden_size"], config["num_attention_heads"]
-    dim, bias = config.get("head_dim", hidden // heads), config["attention_bias"]
+    dim = config.get("head_dim", hidden // heads)
+    bias, out_bias = attention_biases(config)
     kv_rows = config["num_key_value_heads"] * dim
     w.linear(f"{prefix}.q_proj", heads * dim, hidden, math.sqrt(SHARPNESS), bias)
     w.linear(f"{prefix}.k_proj", kv_rows, hidden, math.sqrt(SHARPNESS), bias)
     w.linear(f"{prefix}.v_proj", kv_rows, hidden, 1.0, bias)
-    w.linear(f"{prefix}.o_proj", hidden, heads * dim, 0.8, bias)
+    w.linear(f"{prefix}.o_proj", hidden, heads * dim, 0.8, out_bias)
 
 
 def deepseek_attention(w, config, prefix):

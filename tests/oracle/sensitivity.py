@@ -4,18 +4,24 @@ made on purpose in the reference model, must move some logit by far more than th
 import contextlib
 import functools
 import math
+import sys
 from unittest import mock
 
 import torch
-from transformers.models.llama import modeling_llama
 
 import reference
+from checkpoints import attention_biases
 
 TOLERANCE = 1e-4  # of the range: what the tests allow
 FACTOR = 100  # a mistake must exceed the tolerance by this much
 
 # ---- Mistakes -----------------------------------------------------------------------------------
 # Each takes a freshly loaded model and spoils it, or returns a patch to be active while it runs.
+
+
+def modeling(model):
+    """The reference's module that a model is made by."""
+    return sys.modules[type(model).__module__]
 
 
 def attentions(model):
@@ -64,7 +70,7 @@ def pairing_swapped(model):
     if hasattr(model.config, "rope_interleave"):
         model.config.rope_interleave = not model.config.rope_interleave
         return None
-    return mock.patch.object(modeling_llama, "apply_rotary_pos_emb", rotate_neighbours)
+    return mock.patch.object(modeling(model), "apply_rotary_pos_emb", rotate_neighbours)
 
 
 def rotate_neighbours(q, k, cos, sin, unsqueeze_dim=1):
@@ -83,7 +89,7 @@ def kv_heads_dealt(model):
     def repeat(states, count):
         return states.repeat(1, count, 1, 1)
 
-    return mock.patch.object(modeling_llama, "repeat_kv", repeat)
+    return mock.patch.object(modeling(model), "repeat_kv", repeat)
 
 
 def head_dim_derived(model):
@@ -101,6 +107,28 @@ def eps_default(model):
 def inner_eps_from_config(model):
     for attention in attentions(model):
         attention.kv_a_layernorm.variance_epsilon = model.config.rms_norm_eps
+
+
+def window_changed(model, change):
+    """Another window where one is in use; None drops it."""
+    window = change(model.config.sliding_window)
+    model.config.sliding_window = window
+    if window is None and hasattr(model.config, "layer_types"):
+        layers_changed(model, lambda _i, _slides: False)
+
+
+def layers_changed(model, slides):
+    """Windows in other layers: slides(i, as it was)."""
+    kinds = [slides(i, kind == "sliding_attention")
+             for i, kind in enumerate(model.config.layer_types)]
+    model.config.layer_types = ["sliding_attention" if s else "full_attention" for s in kinds]
+    model.model.has_sliding_layers = any(kinds)
+
+
+def window_used(model, config):
+    """The window that use_sliding_window switches off."""
+    model.config.sliding_window = config["sliding_window"]
+    layers_changed(model, lambda i, _slides: i >= config["max_window_layers"])
 
 
 def drop(model, ending):
@@ -135,11 +163,14 @@ def mistakes(checkpoint):
     """{name: function} for one checkpoint."""
     found = {"rope pairing swapped": pairing_swapped}
     found |= moe_mistakes(checkpoint) if checkpoint.is_moe else llama_mistakes(checkpoint.config)
+    found |= window_mistakes(checkpoint.config)
     found |= rope_mistakes(checkpoint.config["rope_scaling"] or {})
     if checkpoint.config["rms_norm_eps"] > 1e-3:
         found["eps of all norms 1e-6"] = eps_default
-    if checkpoint.config["attention_bias"]:
+    has_biases, has_out_bias = attention_biases(checkpoint.config)
+    if has_out_bias:
         found["o bias dropped"] = lambda model: drop(model, "o_proj.bias")
+    if has_biases:
         for part in ["q_a", "kv_a"] if checkpoint.is_moe else ["q", "k", "v"]:
             ending = {"kv_a": "kv_a_proj_with_mqa.bias"}.get(part, f"{part}_proj.bias")
             found[f"{part} bias dropped"] = functools.partial(drop, ending=ending)
@@ -155,6 +186,24 @@ def llama_mistakes(config):
     if config.get("mlp_bias"):
         for part in ["gate", "up", "down"]:
             found[f"{part} bias dropped"] = functools.partial(drop, ending=f"{part}_proj.bias")
+    return found
+
+
+def window_mistakes(config):
+    window = config.get("sliding_window")
+    if not window:
+        return {}
+    if not config.get("use_sliding_window", True):
+        return {"unused window used": functools.partial(window_used, config=config)}
+    found = {
+        "window dropped": functools.partial(window_changed, change=lambda _window: None),
+        "window one key longer": functools.partial(window_changed, change=lambda n: n + 1),
+        "window one key shorter": functools.partial(window_changed, change=lambda n: n - 1),
+    }
+    if "use_sliding_window" in config:
+        found["window in all layers"] = functools.partial(layers_changed, slides=lambda *_: True)
+        found["window in the other layers"] = functools.partial(
+            layers_changed, slides=lambda _i, slides: not slides)
     return found
 
 

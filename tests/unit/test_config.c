@@ -20,6 +20,8 @@
     X(n_kv_heads)                                                                                  \
     X(head_dim)                                                                                    \
     X(attention_bias)                                                                              \
+    X(attention_out_bias)                                                                          \
+    X(sliding_window)                                                                              \
     X(q_lora_rank)                                                                                 \
     X(kv_lora_rank)                                                                                \
     X(qk_nope_head_dim)                                                                            \
@@ -123,6 +125,26 @@ static const struct published {
       .moe_layer_freq = 1,
       .end_ids = {128001},
       .n_end_ids = 1}},
+    {"r1_distill_qwen_7b",
+     "",
+     {.model_type = "qwen2",
+      .n_layers = 28,
+      .hidden_size = 3584,
+      .vocab_size = 152064,
+      .max_position_embeddings = 131072,
+      .norm_eps = 1e-6f,
+      .attention = CONFIG_ATTENTION_GQA,
+      .n_heads = 28,
+      .n_kv_heads = 4,
+      .head_dim = 128,
+      .attention_bias = true,
+      .softmax_scale = 0.08838835f,
+      .rope = {.dim = 128, .base = 1e4, .magnitude = 1},
+      .intermediate_size = 18944,
+      .first_k_dense_replace = 28,
+      .moe_layer_freq = 1,
+      .end_ids = {151643},
+      .n_end_ids = 1}},
     {"deepseek_v3",
      "quantization_config",
      {.model_type = "deepseek_v3",
@@ -187,6 +209,7 @@ static void config_rope_parameters_of_newer_files_mean_the_same(void **state) {
         "rope_theta;rope_scaling=null;rope_parameters={\"rope_theta\":500000.0,\"factor\":8.0,"
         "\"rope_type\":\"llama3\",\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,"
         "\"original_max_position_embeddings\":8192}",
+        "rope_theta;rope_parameters={\"rope_theta\":10000,\"rope_type\":\"default\"}",
         "quantization_config;rope_theta;rope_scaling;rope_interleave=true;rope_parameters={"
         "\"rope_theta\":10000,\"factor\":40,\"rope_type\":\"yarn\",\"beta_fast\":32,"
         "\"beta_slow\":1,\"mscale\":1.0,\"mscale_all_dim\":1.0,"
@@ -231,7 +254,7 @@ static void config_optional_parts_are_read(void **state) {
     assert_int_equal(c.rope.dim, 64);
     assert_int_equal(c.n_kv_heads, 4);
     assert_true(c.softmax_scale == 0.125f);
-    assert_true(c.attention_bias && c.mlp_bias && c.tie_word_embeddings);
+    assert_true(c.attention_bias && c.attention_out_bias && c.mlp_bias && c.tie_word_embeddings);
     c = config_text_get("deepseek_v3", "quantization_config;rope_interleave=false");
     assert_int_equal(c.rope.pairing, FM_ROPE_PAIRING_HALF);
     c = config_text_get("deepseek_v3", "quantization_config=null;n_routed_experts");
@@ -259,6 +282,70 @@ static void config_layers_are_moe_from_the_first_and_at_the_frequency(void **sta
             layers[l] = config_layer_ffn(&c, l) == CONFIG_FFN_MOE ? 'm' : 'd';
         assert_string_equal(layers, cases[i].layers);
     }
+}
+
+/* ---- Windows and the block of qwen2 and mistral --------------------------------------------- */
+
+#define TYPES(...) "layer_types=[" #__VA_ARGS__ "]"
+
+static void config_windows_are_in_the_layers_that_the_file_says(void **state) {
+    (void)state;
+    static const struct {
+        const char *edits; /* of a qwen2 of four layers */
+        int32_t window;
+        const char *layers; /* f full, s sliding */
+    } cases[] = {
+        {"use_sliding_window=false;max_window_layers=0", 4096, "ffff"},
+        {"use_sliding_window;max_window_layers=0", 4096, "ffff"},
+        {"use_sliding_window=false;sliding_window=-7;max_window_layers=\"x\"", 1, "ffff"},
+        {"use_sliding_window=true;max_window_layers=0", 4096, "ssss"},
+        {"use_sliding_window=true;max_window_layers=3;sliding_window=17", 17, "fffs"},
+        {"use_sliding_window=true;max_window_layers=4", 4096, "ffff"},
+        {"use_sliding_window=true;max_window_layers=2000000000", 4096, "ffff"},
+        {"use_sliding_window=true;max_window_layers", 4096, "ffff"},
+        {"use_sliding_window=true;max_window_layers=1;sliding_window", 4096, "fsss"},
+        {"use_sliding_window=true;max_window_layers=1;sliding_window=null", 1, "ffff"},
+        {"use_sliding_window=true;max_window_layers=1;layer_types=null", 4096, "fsss"},
+        {"use_sliding_window=true;max_window_layers=0;" TYPES(
+             "full_attention", "full_attention", "sliding_attention", "full_attention"),
+         4096, "ffsf"},
+        {"use_sliding_window=false;" TYPES("full_attention", "full_attention", "full_attention",
+                                           "full_attention"),
+         4096, "ffff"},
+        {"model_type=\"mistral\";sliding_window=100", 100, "ssss"},
+        {"model_type=\"mistral\";sliding_window", 4096, "ssss"},
+        {"model_type=\"mistral\";sliding_window=null", 1, "ffff"},
+        {"model_type=\"llama\";use_sliding_window=true;max_window_layers=0", 1, "ffff"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char edits[256], layers[5] = {0};
+        snprintf(edits, sizeof edits, "num_hidden_layers=4;%s", cases[i].edits);
+        const config c = config_text_get("r1_distill_qwen_7b", edits);
+        for (int32_t l = 0; l < 4; l++) {
+            int32_t window = config_layer_window(&c, l);
+            layers[l] = window == 0 ? 'f' : window == cases[i].window ? 's' : '?';
+        }
+        if (strcmp(layers, cases[i].layers) != 0)
+            fail_msg("%s: layers are %s, not %s", edits, layers, cases[i].layers);
+    }
+}
+
+static void config_qwen2_and_mistral_have_their_own_biases_and_defaults(void **state) {
+    (void)state;
+    config c = config_text_get("r1_distill_qwen_7b", "attention_bias=false;mlp_bias=true");
+    assert_true(c.attention_bias && !c.attention_out_bias && !c.mlp_bias);
+    c = config_text_get("r1_distill_qwen_7b", "max_position_embeddings;num_attention_heads=64;"
+                                              "num_key_value_heads");
+    assert_int_equal(c.max_position_embeddings, 32768);
+    assert_int_equal(c.n_kv_heads, 32);
+    c = config_text_get("r1_distill_qwen_7b", "num_key_value_heads=null");
+    assert_int_equal(c.n_kv_heads, 28);
+    c = config_text_get("deepseek_llm_7b", "model_type=\"mistral\";attention_bias=true;"
+                                           "mlp_bias=true;max_position_embeddings;"
+                                           "num_key_value_heads");
+    assert_true(!c.attention_bias && !c.attention_out_bias && !c.mlp_bias);
+    assert_int_equal(c.max_position_embeddings, 131072);
+    assert_int_equal(c.n_kv_heads, 8);
 }
 
 /* ---- End tokens ------------------------------------------------------------------------------ */
@@ -326,6 +413,8 @@ int main(void) {
         cmocka_unit_test(config_absent_keys_take_the_references_defaults),
         cmocka_unit_test(config_optional_parts_are_read),
         cmocka_unit_test(config_layers_are_moe_from_the_first_and_at_the_frequency),
+        cmocka_unit_test(config_windows_are_in_the_layers_that_the_file_says),
+        cmocka_unit_test(config_qwen2_and_mistral_have_their_own_biases_and_defaults),
         cmocka_unit_test(config_end_tokens_come_from_both_files),
         cmocka_unit_test(config_broken_end_tokens_of_generation_are_refused),
     };

@@ -22,7 +22,7 @@ static const broken llama[] = {
     {"model_type=7", FORMAT, "model_type"},
     {"model_type=\"\"", UNSUPPORTED, "model_type \"\""},
     {"model_type=\"Llama\"", UNSUPPORTED, "model_type \"Llama\""},
-    {"model_type=\"mixtral\"", UNSUPPORTED, "llama and deepseek_v3 are"},
+    {"model_type=\"mixtral\"", UNSUPPORTED, "llama, qwen2, mistral and deepseek_v3 are"},
     {"model_type=\"two\\nlines\"", UNSUPPORTED, "two?lines"},
     /* missing */
     {"num_hidden_layers", FORMAT, "num_hidden_layers is missing"},
@@ -103,6 +103,40 @@ static const broken llama[] = {
     {"rope_scaling={\"type\":\"yarn\",\"factor\":4};rope_theta=1", FORMAT, "rope_theta above 1"},
 };
 
+/* ---- Edits of a qwen2 with a window in use, of 28 layers ------------------------------------ */
+
+#define USED       "use_sliding_window=true;"
+#define TWO_LAYERS USED "num_hidden_layers=2;"
+
+static const broken qwen2[] = {
+    {"use_sliding_window=1", FORMAT, "use_sliding_window must be true or false"},
+    {USED "sliding_window=0", FORMAT, "sliding_window must be a whole number from 1"},
+    {USED "sliding_window=-4096", FORMAT, "sliding_window must be a whole number"},
+    {USED "sliding_window=40.5", FORMAT, "sliding_window must be a whole number"},
+    {USED "sliding_window=4294967296", FORMAT, "sliding_window must be a whole number"},
+    {USED "max_window_layers=-1", FORMAT, "max_window_layers"},
+    {USED "max_window_layers=\"28\"", FORMAT, "max_window_layers"},
+    {USED "layer_types=\"full_attention\"", FORMAT, "layer_types must be a list"},
+    {USED "layer_types={}", FORMAT, "layer_types must be a list"},
+    {USED "layer_types=[]", FORMAT, "fewer layers than num_hidden_layers"},
+    {TWO_LAYERS "layer_types=[\"full_attention\"]", FORMAT, "fewer layers"},
+    {TWO_LAYERS "layer_types=[\"full_attention\",\"full_attention\",\"sliding_attention\"]", FORMAT,
+     "more layers than num_hidden_layers"},
+    {TWO_LAYERS "layer_types=[\"full_attention\",\"chunked_attention\"]", UNSUPPORTED,
+     "layer type \"chunked_attention\""},
+    {TWO_LAYERS "layer_types=[7,8]", UNSUPPORTED, "layer type \"(not a string)\""},
+    {"num_hidden_layers=1;layer_types=[\"sliding_attention\"]", FORMAT,
+     "no sliding_window is in use"},
+    {USED "num_hidden_layers=1;sliding_window=null;layer_types=[\"sliding_attention\"]", FORMAT,
+     "no sliding_window is in use"},
+    {"model_type=\"mistral\";sliding_window=0", FORMAT, "sliding_window"},
+    {"model_type=\"mistral\";layer_types=[\"full_attention\"]", UNSUPPORTED,
+     "layer_types is not supported in a mistral"},
+    {"num_key_value_heads=5", FORMAT, "multiple of num_key_value_heads"},
+    {"rope_scaling={\"type\":\"dynamic\",\"factor\":2}", UNSUPPORTED, "\"dynamic\""},
+    {"hidden_act=\"gelu\"", UNSUPPORTED, "hidden_act \"gelu\""},
+};
+
 /* ---- Edits of a DeepSeek-V3 ------------------------------------------------------------------ */
 
 static const broken v3[] = {
@@ -165,6 +199,11 @@ static void config_broken_llamas_are_refused(void **state) {
     expect_all_refused("deepseek_llm_7b", llama, sizeof llama / sizeof *llama);
 }
 
+static void config_broken_qwens_are_refused(void **state) {
+    (void)state;
+    expect_all_refused("r1_distill_qwen_7b", qwen2, sizeof qwen2 / sizeof *qwen2);
+}
+
 static void config_broken_deepseeks_are_refused(void **state) {
     (void)state;
     expect_all_refused("deepseek_v3", v3, sizeof v3 / sizeof *v3);
@@ -191,6 +230,7 @@ static void config_errors_need_no_error_struct(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(config_broken_llamas_are_refused),
+        cmocka_unit_test(config_broken_qwens_are_refused),
         cmocka_unit_test(config_broken_deepseeks_are_refused),
         cmocka_unit_test(config_texts_that_are_no_objects_are_refused),
         cmocka_unit_test(config_errors_need_no_error_struct),

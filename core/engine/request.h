@@ -1,0 +1,80 @@
+/*
+ * request.h - a submitted request: what was asked, copied, and how far it is. Made by whichever
+ * thread submits; afterwards the stepping thread alone changes it, except for `cancelled` and the
+ * queue's links. Everything that it will need while it runs is allocated when it is made.
+ */
+#ifndef FATHOM_ENGINE_REQUEST_H
+#define FATHOM_ENGINE_REQUEST_H
+
+#include <stdatomic.h>
+
+#include "../base/arena.h"
+#include "answer_text.h"
+#include "scheduler.h"
+
+/** What requests of an engine may be; fixed when the engine is made. */
+typedef struct request_rules {
+    const paging *p;
+    int32_t vocab_size;
+    int32_t max_context;
+    const int32_t *end_ids; /* [n_end_ids] of requests that name none */
+    size_t n_end_ids;
+} request_rules;
+
+typedef struct request {
+    sequence q; /* first: a sequence of the scheduler is the beginning of its request */
+    uint64_t id;
+    arena *memory; /* owns the request itself, too */
+
+    /* what was asked */
+    int32_t n_prompt;
+    int32_t max_new; /* cut to what the context leaves; q.ids has room for n_prompt + max_new */
+    fm_sampling sampling;
+    const int32_t *end_ids; /* [n_end_ids] */
+    size_t n_end_ids;
+    int32_t n_logprobs;
+    const char **stop; /* [n_stop] */
+    size_t n_stop;
+    double submitted, deadline; /* of the monotonic clock; 0: none */
+    fm_mask_fn mask;
+    void *mask_user;
+    fm_event_fn on_event;
+    void *user;
+
+    /* how far it is */
+    int32_t n_prefilled;
+    int32_t n_failed; /* steps in a row that could not be computed */
+    double wait_seconds, prefill_seconds, decode_seconds;
+    bool has_run; /* was in a step */
+    answer_text text;
+
+    /* the queue's */
+    atomic_bool cancelled;
+    struct request *next_submitted;
+    struct request *previous_live, *next_live;
+} request;
+
+/** FM_ERR_ARG or FM_ERR_LIMIT for ids that are no prompt. */
+fm_status request_check_ids(const request_rules *rules, const int32_t *ids, size_t n_ids,
+                            fm_error *err);
+
+/** Checks what `asked` says and copies it. The last n_answer of its ids are an answer that it goes on
+ * with: they count as generated. FM_ERR_ARG and FM_ERR_LIMIT for what cannot be run, FM_ERR_MEMORY;
+ * *out is NULL then. Any thread. */
+fm_status request_new(const request_rules *rules, const fm_request *asked, int32_t n_answer,
+                      request **out, fm_error *err);
+/** The pages of its sequence were released. NULL is allowed. */
+void request_free(request *r);
+
+/** Whether drawing `id` ends the answer. */
+bool request_is_end(const request *r, int32_t id);
+
+static inline int32_t request_n_generated(const request *r) {
+    return r->q.n_ids - r->n_prompt;
+}
+
+static inline request *request_of(sequence *q) {
+    return (request *)(void *)q;
+}
+
+#endif

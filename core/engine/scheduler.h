@@ -1,0 +1,81 @@
+/*
+ * scheduler.h - which sequences run in the next step, and with how many tokens. Numbers only: no
+ * device, no model, no request. A `sequence` is what the scheduler knows of a request: its tokens
+ * and its pages; the request owns it. The scheduler owns the lists of those that wait and those that
+ * run, and writes each step down as a list of parts.
+ *
+ * A step has the newest token of every running sequence that generates, then chunks of prompts, in
+ * the order of admission. Waiting sequences are admitted while there are places and pages; the tenant
+ * with the fewest running sequences comes first, so that a long queue of one does not hold up the
+ * others. When a generating sequence finds no page, the one admitted last gives all of its own back
+ * and waits to be computed again. The first admitted is never stopped by others, so that something
+ * always goes on.
+ *
+ * Whoever owns a scheduler uses it from one thread at a time. Nothing is allocated after
+ * scheduler_new.
+ */
+#ifndef FATHOM_ENGINE_SCHEDULER_H
+#define FATHOM_ENGINE_SCHEDULER_H
+
+#include "paging.h"
+
+typedef struct sequence {
+    int32_t *ids;         /* [n_ids] prompt, then what was generated; the owner's */
+    int32_t n_ids;        /* grows by one when a token was drawn */
+    paged_sequence pages; /* pages.n_tokens of the ids are in the cache */
+
+    /* the scheduler's */
+    struct sequence *next; /* in the list of those that wait */
+    bool running, waiting;
+    int32_t n_shared;    /* tokens that were found computed */
+    int32_t n_preempted; /* times that it lost its pages while it ran */
+} sequence;
+
+typedef struct schedule_part {
+    sequence *q;
+    int32_t n_tokens; /* of q->ids, from pages.n_tokens on */
+    bool copies;      /* the step copies a page for it */
+} schedule_part;
+
+typedef struct scheduler {
+    paging *p;
+    int32_t max_running; /* sequences that hold a place */
+    int32_t max_chunk;   /* prompt tokens of a step */
+    sequence **running;  /* [n_running] in the order of admission */
+    int32_t n_running;
+    sequence *first, *last; /* that wait; those that ran before stand in front */
+    int32_t n_waiting;
+
+    schedule_part *parts; /* [n_parts] the step */
+    int32_t n_parts;
+    page_copy *copies; /* [n_copies] to be made before the step's rows are written */
+    int32_t n_copies;
+
+    uint64_t n_preempted, n_copied;
+} scheduler;
+
+/** For up to max_running sequences at a time, on a paging that can hold the longest one alone.
+ * FM_ERR_MEMORY; *out is then empty. */
+fm_status scheduler_new(paging *p, int32_t max_running, int32_t max_chunk, scheduler *out,
+                        fm_error *err);
+void scheduler_free(scheduler *s);
+
+/** Takes a sequence that has tokens, and may hold pages already (a fork, a restored one), to the end
+ * of the queue. */
+void scheduler_add(scheduler *s, sequence *q);
+
+/** Takes a sequence out, whether it waits or runs, and releases its pages. Not between scheduler_plan
+ * and what ends the step. */
+void scheduler_remove(scheduler *s, sequence *q);
+
+/** Writes the next step down in `parts` and `copies`. No parts: nothing waits or runs. */
+void scheduler_plan(scheduler *s);
+
+/** The step was computed: its tokens are in the cache. */
+void scheduler_done(scheduler *s);
+
+/** The step was not computed: its reservations are taken back, all sequences stay where they are. One
+ * whose page was to be copied may not have it, and gives up what it has: it is computed again. */
+void scheduler_failed(scheduler *s);
+
+#endif

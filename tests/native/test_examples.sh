@@ -1,0 +1,62 @@
+#!/bin/sh
+# test_examples.sh PROGRAM - the examples, as they were built beside the program.
+# shellcheck source-path=SCRIPTDIR source=cli.sh
+. "$(dirname "$0")/cli.sh"
+
+examples=$(dirname "$program")/examples
+
+# run_example NAME ARGUMENT...
+run_example() {
+    name=$1
+    shift
+    "$examples/$name" "$@" >"$work/out" 2>"$work/err"
+    status=$?
+}
+
+examples_one_answer_is_that_of_generate() {
+    make_constant "$work/constant" 64
+    run generate "$work/constant" -p 'Q Q' -n 64
+    cp "$work/out" "$work/first"
+    run_example one_answer "$work/constant" 'Q Q'
+    expect_status 0
+    cmp -s "$work/out" "$work/first" || complain "another answer: $(cat "$work/out")"
+    need_both || return
+    run generate "$both" -p Q -n 64
+    cp "$work/out" "$work/first"
+    run_example one_answer "$both" Q
+    cmp -s "$work/out" "$work/first" || complain "another answer: $(cat "$work/out")"
+}
+
+examples_many_answers_all() {
+    need_both || return
+    set --
+    for letter in Q Z a b X Y z B C D E F; do
+        run generate "$both" -p $letter -n 32
+        cp "$work/out" "$work/single"
+        { cat "$work/single" && echo ----; } >>"$work/all"
+        set -- "$@" $letter
+    done
+    run_example many "$both" "$@"
+    expect_status 0
+    # They come in the order of their ends.
+    tr '\n' '|' <"$work/out" | sed 's/|----|/\n/g' | LC_ALL=C sort >"$work/many"
+    tr '\n' '|' <"$work/all" | sed 's/|----|/\n/g' | LC_ALL=C sort >"$work/singles"
+    cmp -s "$work/many" "$work/singles" || complain "other answers"
+}
+
+examples_say_what_is_wrong() {
+    for name in one_answer many; do
+        run_example $name
+        expect_status 2
+        grep -q "^usage: $name " "$work/err" || complain "$name: no usage"
+        run_example $name "$work/absent" Q
+        expect_status 1
+        grep -q "^$name: .*absent" "$work/err" || complain "$name: no message"
+    done
+    make_constant "$work/constant" 64
+    run_example many "$work/constant" Q ''
+    expect_status 1
+    grep -q 'the prompt is empty' "$work/err" || complain "an empty prompt was taken"
+}
+
+run_cases
