@@ -29,22 +29,22 @@ static bool on_event(void *user, const fm_event *event) {
 int main(int argc, char **argv) {
     static job jobs[100]; /* each stays where it is until its request has ended */
     fm_error err = {0};
-    fm_tokenizer *tokenizer = NULL;
+    fm_tokenizer *t = NULL; /* in the request, so that events bring text */
     fm_model *model = NULL;
     fm_engine *engine = NULL;
     int32_t active = 1;
     if (argc < 3 || argc - 2 > 100) return fputs("usage: many DIRECTORY TEXT...\n", stderr), 2;
 
     fm_model_params params = {.max_sequences = 8}; /* further ones wait for their turn */
-    fm_status status = fm_tokenizer_open(argv[1], &tokenizer, &err);
+    fm_status status = fm_tokenizer_open(argv[1], &t, &err);
     if (status == FM_OK) status = fm_model_open(argv[1], &params, &model, &err);
     if (status == FM_OK) status = fm_engine_new(model, NULL, &engine, &err);
     for (int i = 2; status == FM_OK && i < argc; i++) { /* nothing runs before the first step */
         fm_tokens ids = {0};
-        status =
-            fm_tokenizer_encode(tokenizer, argv[i], strlen(argv[i]), FM_ENCODE_ADDED, &ids, &err);
-        fm_request request = {.ids = ids.ids, .n_ids = ids.count, .max_new = 32};
-        request.tokenizer = tokenizer; /* so that events bring text */
+        if (fm_tokenizer_adds_bos(t)) status = fm_tokens_append(&ids, fm_tokenizer_bos(t));
+        if (status == FM_OK)
+            status = fm_tokenizer_encode(t, argv[i], strlen(argv[i]), FM_ENCODE_ADDED, &ids, &err);
+        fm_request request = {.ids = ids.ids, .n_ids = ids.count, .max_new = 32, .tokenizer = t};
         request.on_event = on_event;
         request.user = &jobs[i - 2];
         if (status == FM_OK) status = fm_engine_submit(engine, &request, NULL, &err);
@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
 
     fm_engine_free(engine);
     fm_model_close(model);
-    fm_tokenizer_close(tokenizer);
+    fm_tokenizer_close(t);
     if (status != FM_OK) fprintf(stderr, "many: %s\n", err.text);
     return status == FM_OK ? 0 : 1;
 }

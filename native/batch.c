@@ -38,7 +38,6 @@ struct batch {
     const session *session;
     lines *input;
     fm_request defaults;
-    request_line line; /* the one that is read */
     tenants names;
     batch_item *items; /* [n_items] */
     int n_items;
@@ -72,14 +71,18 @@ static void print(batch *b, cJSON *object, bool complete) {
 }
 
 /* {"id": …, "error": "line 7: …"} */
-static void print_error(batch *b, const bytes *id, size_t line, const char *what) {
-    char text[600];
-    int length = snprintf(text, sizeof text, "line %zu: %s", line, what);
+static void print_fault(batch *b, const bytes *id, const char *fault) {
     cJSON *object = cJSON_CreateObject();
     bool ok = object && cJSON_AddRawToObject(object, "id", id->data) &&
-              json_out_text(object, "error", text, (size_t)length);
+              json_out_text(object, "error", fault, strlen(fault));
     b->n_failed++;
     print(b, object, ok);
+}
+
+static void print_error(batch *b, const bytes *id, size_t line, const char *what) {
+    char text[600];
+    snprintf(text, sizeof text, "line %zu: %s", line, what);
+    print_fault(b, id, text);
 }
 
 static void print_answer(batch *b, const batch_item *item) {
@@ -118,13 +121,13 @@ static void free_reply(batch *b, batch_item *item) {
     *item = (batch_item){.batch = b};
 }
 
-static fm_status submit(batch *b, batch_item *item, fm_error *err) {
-    fm_request *request = &b->line.request;
+static fm_status submit(batch *b, batch_item *item, request_line *r, fm_error *err) {
+    fm_request *request = &r->request;
     item->line = b->input->count;
     item->reply.has_text = item->reply.keeps_text = request->tokenizer != NULL;
     item->reply.has_logprobs = request->n_logprobs != 0;
     item->is_drawn = request->sampling.temperature > 0;
-    if (item->is_drawn && !b->line.has_seed && !b->options->has_seed)
+    if (item->is_drawn && !r->has_seed && !b->options->has_seed)
         request->sampling.seed = reply_random_seed();
     item->seed = request->sampling.seed;
     request->on_event = on_event;
@@ -135,25 +138,28 @@ static fm_status submit(batch *b, batch_item *item, fm_error *err) {
 /* A line becomes a request, or a line of output that says why it does not. */
 static void take_line(batch *b, const char *line, size_t length) {
     fm_error err = {0};
+    request_line r = {0};
     batch_item *item = free_item(b);
     b->n_read++;
-    if (!request_line_read(&b->line, &b->defaults, &b->names, line, length, b->input->count)) {
-        print_error(b, &b->line.id, b->input->count, b->line.in.fault);
-    } else if (submit(b, item, &err) != FM_OK) {
-        print_error(b, &b->line.id, b->input->count, err.text);
+    if (!request_line_read(&r, &b->defaults, &b->names, line, length, b->input->count)) {
+        print_fault(b, &r.id, r.fault);
+    } else if (submit(b, item, &r, &err) != FM_OK) {
+        print_error(b, &r.id, b->input->count, err.text);
         free_reply(b, item);
     } else {
         item->is_used = true;
-        item->id = b->line.id; /* moves */
-        b->line.id = (bytes){0};
+        item->id = r.id; /* moves */
+        r.id = (bytes){0};
         b->n_used++;
     }
+    request_line_free(&r);
 }
 
 static void take_long_line(batch *b) {
     char number[24], text[80];
     snprintf(number, sizeof number, "%zu", b->input->count);
-    snprintf(text, sizeof text, "has more than %d bytes", LINES_MAX_LENGTH);
+    snprintf(text, sizeof text, "has more than %d bytes, the most that a line may have",
+             LINES_MAX_LENGTH);
     bytes id = {.data = number, .length = strlen(number)};
     b->n_read++;
     print_error(b, &id, b->input->count, text);
@@ -260,7 +266,6 @@ int batch_run(const options *o, const session *s, lines *input) {
     } else {
         terminal_fail("out of memory for the requests");
     }
-    request_line_free(&b.line);
     tenants_free(&b.names);
     free(b.items);
     free(b.ended);

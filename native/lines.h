@@ -7,7 +7,8 @@
 
 #include "bytes.h"
 
-enum { LINES_MAX_LENGTH = 16 * 1000 * 1000 }; /* bytes of one line */
+/* Bytes of one line. A JSON tree takes up to 40 bytes for each byte of its text. */
+enum { LINES_MAX_LENGTH = 4 * 1000 * 1000 };
 
 typedef struct lines {
     const char *name; /* for messages */

@@ -15,7 +15,7 @@ static const command commands[] = {
      "logprobs,\n"
      "tenant and deadline_s. Options hold for lines that say nothing else. Answers are JSON lines, "
      "in the\n"
-     "order in which they end.",
+     "order in which they end. A line has 4 MB at most; a seed from 2^53 on is given as a string.",
      "  fathom generate models/smollm2 -p 'The capital of France is' -n 20\n"
      "  fathom generate models/smollm2 -p @story.txt --temperature 0.8 --top-p 0.95 --seed 7\n"
      "  fathom generate models/smollm2 --batch questions.jsonl -n 64 --parallel 8\n",

@@ -149,7 +149,7 @@ static bool parse_real(const option_row *row, const char *text, float *out) {
     return true;
 }
 
-static bool parse_seed(const char *text, uint64_t *out) {
+bool options_parse_digits(const char *text, uint64_t *out) {
     char *end;
     /* strtoull takes a sign and wraps it around. */
     if (*text < '0' || *text > '9') return false;
@@ -195,7 +195,7 @@ static int store_value(options *o, const option_row *row, const char *label, con
                                    row->max, text);
         break;
     case OPTION_SEED:
-        if (!parse_seed(text, &o->seed))
+        if (!options_parse_digits(text, &o->seed))
             return terminal_refuse("%s takes a whole number from 0 to 2^64 - 1, not '%s'", label,
                                    text);
         o->has_seed = true;

@@ -79,6 +79,9 @@ struct options {
  * line that says what is wrong. */
 int options_parse(const command *c, int argc, char **argv, options *out);
 
+/** Reads a whole number up to 2^64 - 1; false when the text is anything but its digits. */
+bool options_parse_digits(const char *text, uint64_t *out);
+
 /** Prints usage, summary, examples and the options that have an effect in the command. */
 void options_print_help(const command *c);
 

@@ -2,121 +2,134 @@
 #include "request_line.h"
 
 #include "json_out.h"
+#include "lines.h"
 #include "prompt.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
+    MAX_DEPTH = 32,       /* arrays and objects inside each other */
     MAX_ID_LENGTH = 1000, /* bytes of JSON */
     MAX_NEW = 1 << 24,    /* tokens */
     MAX_SHOWN = 60,       /* bytes of a key in a message */
 };
 
-static const double max_deadline = 1e9; /* seconds */
+/* From 2^53 on a number of JSON may stand for another whole number than its digits say. */
+static const int64_t max_whole = INT64_C(9007199254740991);
+
+/* ---- Faults -------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static bool fail(request_line *r, const char *format, ...) {
+    va_list args;
+    int length = snprintf(r->fault, sizeof r->fault, "line %zu: ", r->number);
+    va_start(args, format);
+    vsnprintf(r->fault + length, sizeof r->fault - (size_t)length, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool no_memory(request_line *r) {
+    return fail(r, "out of memory");
+}
 
 /* ---- Values of one kind -------------------------------------------------------------------------- */
 
-static bool no_memory(request_line *r) {
-    return json_in_fail(&r->in, "out of memory");
+static bool read_whole(request_line *r, const json *node, const char *key, int64_t max,
+                       int64_t *out) {
+    return json_integer(node, 0, max, out) ||
+           fail(r, "\"%s\" takes a whole number from 0 to %" PRId64, key, max);
 }
 
-static bool read_ids(request_line *r) {
-    uint64_t id;
-    r->ids.count = 0;
-    if (!json_in_open(&r->in, '[', "a list for \"ids\"")) return false;
-    while (json_in_more(&r->in, ']')) {
-        if (!json_in_count(&r->in, "ids", 0, INT32_MAX, &id)) return false;
+static bool read_number(request_line *r, const json *node, const char *key, double min, double max,
+                        double *out) {
+    *out = json_number(node, NAN);
+    return (*out >= min && *out <= max) ||
+           fail(r, "\"%s\" takes a number from %g to %g", key, min, max);
+}
+
+static bool read_ids(request_line *r, const json *list) {
+    if (!json_is_array(list)) return fail(r, "a list for \"ids\" is needed, in []");
+    json_for_each(node, list) {
+        int64_t id;
+        if (!read_whole(r, node, "ids", INT32_MAX, &id)) return false;
         if (fm_tokens_append(&r->ids, (int32_t)id) != FM_OK) return no_memory(r);
     }
-    return !r->in.fault[0];
+    return true;
 }
 
-/* Adds a stop string to those that were read. */
-static bool read_stop_string(request_line *r, size_t at[FM_MAX_STOPS]) {
-    if (!json_in_string(&r->in, "stop", &r->text)) return false;
-    if (r->request.n_stop == FM_MAX_STOPS)
-        return json_in_fail(&r->in, "\"stop\" takes %d strings at most", FM_MAX_STOPS);
-    if (r->text.length > 0 && memchr(r->text.data, 0, r->text.length))
-        return json_in_fail(&r->in, "\"stop\" takes no string with a NUL byte");
-    at[r->request.n_stop++] = r->stops.length;
-    return (bytes_append(&r->stops, r->text.data, r->text.length) &&
-            bytes_append(&r->stops, "", 1)) ||
-           no_memory(r);
+/* A double holds no more than 53 bits of a seed, a string all 64. */
+static bool read_seed(request_line *r, const json *node) {
+    int64_t value;
+    uint64_t *seed = &r->request.sampling.seed;
+    r->has_seed = true;
+    if (json_is_string(node) && options_parse_digits(json_string(node), seed)) return true;
+    if (!json_integer(node, 0, max_whole, &value))
+        return fail(r, "\"seed\" takes a whole number below 2^53, or below 2^64 as a string");
+    *seed = (uint64_t)value;
+    return true;
 }
 
-/* A string, or a list of them. They are pointed to when the last one has found its place. */
-static bool read_stop(request_line *r) {
-    size_t at[FM_MAX_STOPS] = {0};
+/* A string, or a list of them. */
+static bool read_stop(request_line *r, const json *node) {
+    bool is_list = json_is_array(node);
+    const json *string = is_list ? json_first(node) : node;
     r->request.n_stop = 0;
     r->request.stop = r->stop;
-    if (json_in_peek(&r->in) == '[') {
-        json_in_open(&r->in, '[', "");
-        while (json_in_more(&r->in, ']'))
-            if (!read_stop_string(r, at)) return false;
-    } else if (!read_stop_string(r, at)) {
-        return false;
+    for (; string; string = is_list ? json_next(string) : NULL) {
+        if (!json_is_string(string)) return fail(r, "\"stop\" takes a string, or a list of them");
+        if (r->request.n_stop == FM_MAX_STOPS)
+            return fail(r, "\"stop\" takes %d strings at most", FM_MAX_STOPS);
+        r->stop[r->request.n_stop++] = json_string(string);
     }
-    for (size_t i = 0; i < r->request.n_stop; i++) r->stop[i] = r->stops.data + at[i];
-    return !r->in.fault[0];
+    return true;
 }
 
-/* The token id that a key of logit_bias stands for; -1 when it is none. */
-static int64_t key_id(const bytes *key) {
-    int64_t id = 0;
-    if (key->length == 0 || key->length > 10) return -1;
-    for (size_t i = 0; i < key->length; i++) {
-        if (key->data[i] < '0' || key->data[i] > '9') return -1;
-        id = id * 10 + (key->data[i] - '0');
-    }
-    return id <= INT32_MAX ? id : -1;
-}
-
-static bool read_bias(request_line *r) {
+static bool read_bias(request_line *r, const json *object) {
     fm_sampling *sampling = &r->request.sampling;
-    if (!r->bias) r->bias = malloc(FM_LOGIT_BIAS_MAX * sizeof *r->bias);
+    if (!json_is_object(object))
+        return fail(r, "an object {\"ID\": number} for \"logit_bias\" is needed, in {}");
+    r->bias = malloc(FM_LOGIT_BIAS_MAX * sizeof *r->bias);
     if (!r->bias) return no_memory(r);
     sampling->bias = r->bias;
     sampling->n_bias = 0;
-    if (!json_in_open(&r->in, '{', "an object {\"ID\": number} for \"logit_bias\"")) return false;
-    while (json_in_more(&r->in, '}')) {
+    json_for_each(node, object) {
         double bias;
-        if (!json_in_key(&r->in, &r->text)) return false;
-        int64_t id = key_id(&r->text);
-        if (id < 0) return json_in_fail(&r->in, "the keys of \"logit_bias\" are token ids");
-        if (!json_in_real(&r->in, "logit_bias", -1e4, 1e4, &bias)) return false;
+        uint64_t id;
+        if (!options_parse_digits(json_key(node), &id) || id > INT32_MAX)
+            return fail(r, "the keys of \"logit_bias\" are token ids");
+        if (!read_number(r, node, "logit_bias", -1e4, 1e4, &bias)) return false;
         if (sampling->n_bias == FM_LOGIT_BIAS_MAX)
-            return json_in_fail(&r->in, "\"logit_bias\" takes %d ids at most", FM_LOGIT_BIAS_MAX);
+            return fail(r, "\"logit_bias\" takes %d ids at most", FM_LOGIT_BIAS_MAX);
         r->bias[sampling->n_bias++] = (fm_logit_bias){(int32_t)id, (float)bias};
     }
-    return !r->in.fault[0];
+    return true;
 }
 
-/* A number and a string never name the same tenant: the string is kept with its quote. */
-static bool read_tenant(request_line *r, tenants *names) {
-    char number[24];
-    uint64_t value;
-    bytes *name = &r->text;
-    if (json_in_peek(&r->in) == '"') {
-        if (!json_in_string(&r->in, "tenant", name)) return false;
-        if (!bytes_append(name, "\"", 1)) return no_memory(r);
-    } else {
-        if (!json_in_count(&r->in, "tenant", 0, UINT64_MAX, &value)) return false;
-        int length = snprintf(number, sizeof number, "%" PRIu64, value);
-        name->length = 0;
-        if (!bytes_append(name, number, (size_t)length)) return no_memory(r);
-    }
-    if (name->length > TENANTS_MAX_LENGTH)
-        return json_in_fail(&r->in, "\"tenant\" has more than %d bytes", TENANTS_MAX_LENGTH - 1);
-    return tenants_number(names, name->data, name->length, &r->request.tenant) ||
-           json_in_fail(&r->in, "more than %d tenants, or no memory for another", TENANTS_MAX);
+/* A number and a string never name the same tenant: the string is kept with a quote behind it. */
+static bool read_tenant(request_line *r, const json *node, tenants *names) {
+    char name[TENANTS_MAX_LENGTH + 1];
+    int64_t value;
+    int length;
+    if (json_is_string(node))
+        length = snprintf(name, sizeof name, "%s\"", json_string(node));
+    else if (json_integer(node, 0, max_whole, &value))
+        length = snprintf(name, sizeof name, "%" PRId64, value);
+    else
+        return fail(r, "\"tenant\" takes a whole number below 2^53, or a string");
+    if (length > TENANTS_MAX_LENGTH)
+        return fail(r, "\"tenant\" has more than %d bytes", TENANTS_MAX_LENGTH - 1);
+    return tenants_number(names, name, (size_t)length, &r->request.tenant) ||
+           fail(r, "more than %d tenants, or no memory for another", TENANTS_MAX);
 }
 
 /* 0 asks for the tokens' own log-probabilities, which the library writes as -1. */
-static bool read_logprobs(request_line *r) {
-    uint64_t n;
-    if (!json_in_count(&r->in, "logprobs", 0, FM_MAX_LOGPROBS, &n)) return false;
+static bool read_logprobs(request_line *r, const json *node) {
+    int64_t n;
+    if (!read_whole(r, node, "logprobs", FM_MAX_LOGPROBS, &n)) return false;
     r->request.n_logprobs = n == 0 ? -1 : (int32_t)n;
     return true;
 }
@@ -164,176 +177,161 @@ static const field fields[] = {
     {"stop", FIELD_STOP, 0, 0, 0},
     {"logprobs", FIELD_LOGPROBS, 0, 0, 0},
     {"tenant", FIELD_TENANT, 0, 0, 0},
-    {"deadline_s", FIELD_DEADLINE, 0, 0, 0},
+    {"deadline_s", FIELD_DEADLINE, 0, 0, 1e9},
 };
 
-enum { N_FIELDS = sizeof(fields) / sizeof(fields[0]) };
-
-static bool read_count(request_line *r, const field *f) {
-    uint64_t value;
-    if (!json_in_count(&r->in, f->key, 0, (uint64_t)f->max, &value)) return false;
+static bool read_count(request_line *r, const json *node, const field *f) {
+    int64_t value;
+    if (!read_whole(r, node, f->key, (int64_t)f->max, &value)) return false;
     *(int32_t *)((char *)&r->request + f->offset) = (int32_t)value;
     return true;
 }
 
-static bool read_real(request_line *r, const field *f) {
+static bool read_real(request_line *r, const json *node, const field *f) {
     double value;
-    if (!json_in_real(&r->in, f->key, f->min, f->max, &value)) return false;
+    if (!read_number(r, node, f->key, f->min, f->max, &value)) return false;
     *(float *)((char *)&r->request + f->offset) = (float)value;
     return true;
 }
 
-static bool read_field(request_line *r, const field *f, tenants *names) {
+static bool read_field(request_line *r, const json *node, const field *f, tenants *names) {
     switch (f->kind) {
     case FIELD_ID:
-        return json_in_skip(&r->in);
+        return true;
     case FIELD_PROMPT:
-        return json_in_string(&r->in, f->key, &r->prompt);
+        return json_is_string(node) || fail(r, "\"prompt\" takes a string");
     case FIELD_IDS:
-        return read_ids(r);
+        return read_ids(r, node);
     case FIELD_STOP:
-        return read_stop(r);
+        return read_stop(r, node);
     case FIELD_BIAS:
-        return read_bias(r);
+        return read_bias(r, node);
     case FIELD_TENANT:
-        return read_tenant(r, names);
+        return read_tenant(r, node, names);
     case FIELD_LOGPROBS:
-        return read_logprobs(r);
+        return read_logprobs(r, node);
     case FIELD_SEED:
-        r->has_seed = true;
-        return json_in_count(&r->in, f->key, 0, UINT64_MAX, &r->request.sampling.seed);
+        return read_seed(r, node);
     case FIELD_DEADLINE:
-        return json_in_real(&r->in, f->key, 0, max_deadline, &r->request.deadline_seconds);
+        return read_number(r, node, f->key, f->min, f->max, &r->request.deadline_seconds);
     case FIELD_COUNT:
-        return read_count(r, f);
+        return read_count(r, node, f);
     case FIELD_REAL:
         break;
     }
-    return read_real(r, f);
-}
-
-static bool is_key(const bytes *key, const char *name) {
-    return key->length == strlen(name) && memcmp(key->data, name, key->length) == 0;
+    return read_real(r, node, f);
 }
 
 /* Its beginning, in whole characters, is shown as JSON writes it: a fault is one line. */
-static void refuse_key(request_line *r) {
+static bool refuse_key(request_line *r, const char *key) {
     bytes shown = {0};
-    size_t length = r->text.length < MAX_SHOWN ? r->text.length : MAX_SHOWN;
-    while (length > 0 && length < r->text.length && (r->text.data[length] & 0xc0) == 0x80) length--;
-    if (json_out_quote(&shown, r->text.data, length) && bytes_append(&shown, "", 1))
-        json_in_fail(&r->in, "the key %s is unknown", shown.data);
+    size_t length = strnlen(key, MAX_SHOWN);
+    while (length > 0 && (key[length] & 0xc0) == 0x80) length--;
+    if (json_out_quote(&shown, key, length) && bytes_append(&shown, "", 1))
+        fail(r, "the key %s is unknown", shown.data);
     else
         no_memory(r);
     bytes_free(&shown);
+    return false;
 }
 
-/* The row of the key that was read, each once. */
-static const field *take_field(request_line *r) {
-    for (uint32_t i = 0; i < N_FIELDS; i++) {
-        if (!is_key(&r->text, fields[i].key)) continue;
-        if (r->seen & UINT32_C(1) << i) {
-            json_in_fail(&r->in, "the key \"%s\" stands twice", fields[i].key);
-            return NULL;
-        }
-        r->seen |= UINT32_C(1) << i;
-        return &fields[i];
-    }
-    refuse_key(r);
+static const field *find_field(const char *key) {
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (strcmp(fields[i].key, key) == 0) return &fields[i];
     return NULL;
 }
 
 /* ---- The line ------------------------------------------------------------------------------------ */
 
-static bool read_id(request_line *r) {
-    const char *number;
-    size_t length;
-    r->id.length = 0;
-    if (json_in_peek(&r->in) == '"') {
-        if (!json_in_string(&r->in, "id", &r->text)) return false;
-        if (!json_out_quote(&r->id, r->text.data, r->text.length)) return no_memory(r);
-    } else {
-        if (!json_in_number(&r->in, "id", &number, &length)) return false;
-        if (!bytes_append(&r->id, number, length)) return no_memory(r);
+/* Writes a number in as few digits as give it back; false where its digits are not sure to be those of
+ * the line. */
+static bool write_number(const json *node, char out[32]) {
+    int64_t whole;
+    double number = json_number(node, NAN);
+    if (json_integer(node, -max_whole, max_whole, &whole))
+        return snprintf(out, 32, "%" PRId64, whole) > 0;
+    if (!(fabs(number) < (double)max_whole)) return false;
+    for (int n_digits = 15; n_digits <= 17; n_digits++) {
+        snprintf(out, 32, "%.*g", n_digits, number);
+        if (strtod(out, NULL) == number) break;
     }
-    return r->id.length <= MAX_ID_LENGTH ||
-           json_in_fail(&r->in, "\"id\" has more than %d bytes", MAX_ID_LENGTH);
+    return true;
 }
 
-/* Reads the whole line for its grammar and its id, so that a line with a fault is answered under its
- * name wherever that stands. */
-static bool find_id(request_line *r, size_t number) {
-    char text[24];
-    bool found = false, ok = json_in_open(&r->in, '{', "an object");
-    while (ok && json_in_more(&r->in, '}')) {
-        ok = json_in_key(&r->in, &r->text);
-        if (ok && !found && is_key(&r->text, "id"))
-            ok = found = read_id(r);
-        else
-            ok = ok && json_in_skip(&r->in);
-    }
-    ok = ok && json_in_end(&r->in);
-    if (!found) {
-        snprintf(text, sizeof text, "%zu", number);
-        r->id.length = 0;
-        if (!bytes_append(&r->id, text, strlen(text))) ok = no_memory(r);
-    }
-    return bytes_append(&r->id, "", 1) ? ok : no_memory(r);
+static bool read_id(request_line *r) {
+    char number[32];
+    const json *node = json_find(json_root(r->doc), "id");
+    const char *text = json_string(node);
+    if (!node) return true;
+    if (!text && !write_number(node, number))
+        return fail(r, "\"id\" takes a string, or a number between -2^53 and 2^53");
+    bool ok = text ? json_out_quote(&r->id, text, strlen(text))
+                   : bytes_append(&r->id, number, strlen(number));
+    if (!ok || !bytes_append(&r->id, "", 1)) return no_memory(r);
+    return r->id.length <= MAX_ID_LENGTH + 1 ||
+           fail(r, "\"id\" has more than %d bytes", MAX_ID_LENGTH);
+}
+
+/* The id of a line that names none, or none that can be taken. */
+static bool set_id(request_line *r) {
+    char number[24];
+    int length = snprintf(number, sizeof number, "%zu", r->number);
+    bytes_free(&r->id);
+    return bytes_append(&r->id, number, (size_t)length + 1) || no_memory(r);
 }
 
 static bool read_fields(request_line *r, tenants *names) {
-    json_in_open(&r->in, '{', "an object");
-    while (json_in_more(&r->in, '}')) {
-        if (!json_in_key(&r->in, &r->text)) return false;
-        const field *f = take_field(r);
-        if (!f || !read_field(r, f, names)) return false;
+    const json *root = json_root(r->doc);
+    if (!json_is_object(root)) return fail(r, "an object is needed, in {}");
+    json_for_each(node, root) {
+        const field *f = find_field(json_key(node));
+        if (!f) return refuse_key(r, json_key(node));
+        if (!read_field(r, node, f, names)) return false;
     }
-    return !r->in.fault[0];
-}
-
-static bool has_seen(const request_line *r, field_kind kind) {
-    for (uint32_t i = 0; i < N_FIELDS; i++)
-        if (fields[i].kind == kind) return r->seen >> i & 1;
-    return false;
+    return true;
 }
 
 /* The prompt's ids, which come from one of two keys. */
 static bool settle_ids(request_line *r) {
     fm_error err;
-    bool has_prompt = has_seen(r, FIELD_PROMPT);
-    if (has_prompt == has_seen(r, FIELD_IDS))
-        return json_in_fail(&r->in, "give either \"prompt\" or \"ids\"");
-    if (has_prompt && !r->request.tokenizer)
-        return json_in_fail(&r->in, "the model directory has no tokenizer.json: give \"ids\" "
-                                    "instead of \"prompt\"");
-    if (has_prompt) {
-        r->ids.count = 0;
-        if (prompt_encode_text(r->request.tokenizer, &r->prompt, &r->ids, &err) != FM_OK)
-            return json_in_fail(&r->in, "%s", err.text);
-    }
+    const json *root = json_root(r->doc);
+    const char *prompt = json_string(json_find(root, "prompt"));
+    if (!prompt == !json_find(root, "ids")) return fail(r, "give either \"prompt\" or \"ids\"");
+    if (prompt && !r->request.tokenizer)
+        return fail(r, "the model directory has no tokenizer.json: give \"ids\", not \"prompt\"");
+    if (prompt &&
+        prompt_encode_text(r->request.tokenizer, prompt, strlen(prompt), &r->ids, &err) != FM_OK)
+        return fail(r, "%s", err.text);
     r->request.ids = r->ids.ids;
     r->request.n_ids = r->ids.count;
     return true;
 }
 
+static bool parse(request_line *r, const char *line, size_t length) {
+    const json_limits limits = {
+        .max_bytes = LINES_MAX_LENGTH, .max_depth = MAX_DEPTH, .one_line = true};
+    char name[32];
+    fm_error err;
+    snprintf(name, sizeof name, "line %zu", r->number);
+    if (json_parse(name, line, length, limits, &r->doc, &err) == FM_OK) return true;
+    snprintf(r->fault, sizeof r->fault, "%s", err.text);
+    return false;
+}
+
 bool request_line_read(request_line *r, const fm_request *defaults, tenants *names,
                        const char *line, size_t length, size_t number) {
+    request_line_free(r);
     r->request = *defaults;
-    r->has_seed = false;
-    r->seen = 0;
-    r->stops.length = 0;
-    json_in_begin(&r->in, line, length);
-    if (!find_id(r, number)) return false;
-    json_in_begin(&r->in, line, length);
-    return read_fields(r, names) && settle_ids(r);
+    r->number = number;
+    bool ok = parse(r, line, length) && read_id(r);
+    if (!ok || r->id.length == 0) ok = set_id(r) && ok;
+    return ok && read_fields(r, names) && settle_ids(r);
 }
 
 void request_line_free(request_line *r) {
+    json_free(r->doc);
     bytes_free(&r->id);
     fm_tokens_free(&r->ids);
-    bytes_free(&r->prompt);
-    bytes_free(&r->text);
-    bytes_free(&r->stops);
     free(r->bias);
     *r = (request_line){0};
 }

@@ -108,6 +108,7 @@ int fm_one(void);
 END
     echo '#include "base/a.h"' >core/backend.h
     printf '#include "../fathom.h"\ntypedef struct a a;\n' >core/base/a.h
+    echo '#include "a.h"' >core/base/json.h
     echo '#include "../base/a.h"' >core/data/d.h
     echo '#include "../base/a.h"' >core/text/t.h
     printf '#include "../%s"\n' backend.h text/t.h data/d.h >core/model/m.h
@@ -116,7 +117,7 @@ END
     echo '#include "../../core/data/d.h"' >backends/cpu/c.h
     echo 'int f(void) { return vkCreateDevice(0); }' >backends/vulkan/v.c
     echo 'int g(void) { return cudaMalloc(0) + cuInit(0); }' >backends/cuda/u.c
-    printf '#include "fathom.h"\n#include "n.h"\nint main(void) { printf("x"); }\n' >native/n.c
+    printf '#include "fathom.h"\n#include "base/json.h"\n#include "n.h"\nint main(void) { printf("x"); }\n' >native/n.c
     echo 'int n;' >native/n.h
     cat >core/base/a.c <<'END'
 /* exit(1) abort() static int x; cudaMalloc vkCreate in a comment; TODO(#7): numbered */
@@ -179,7 +180,7 @@ repeat() {
 test_clean_tree() {
     make_clean_tree
     if sh "$here/check_floors.sh" --root "$work/tree" >"$work/out" 2>&1 &&
-        grep -q '^floors: 14 files, clean$' "$work/out"; then
+        grep -q '^floors: 15 files, clean$' "$work/out"; then
         report passed
     else
         report failed "the clean tree is not clean"
@@ -197,7 +198,11 @@ test_includes() {
     plant backends/cpu/x.c 1 'a backend sees' '#include "../../core/model/m.h"'
     plant backends/vulkan/x.c 1 'a backend sees' '#include "../cpu/c.h"'
     plant native/x.c 1 'programs see' '#include "../core/base/a.h"'
+    plant native/x.c 1 'programs see' '#include "base/a.h"'
+    plant native/x.c 1 'programs see' '#include "../core/base/json.h"'
+    plant native/x.c 1 'programs see' '#include "data/d.h"'
     plant native/x.c 1 'programs see' '#include "backend.h"'
+    plant web/x.c 1 'programs see' '#include "base/json.h"'
     plant core/fathom.h 1 'only standard headers' '#include "base/a.h"'
     plant core/fathom.h 1 'only standard headers' '#include <unistd.h>'
     plant core/model/x.c 1 'outside the folder' '#include <vulkan/vulkan.h>'

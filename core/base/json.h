@@ -17,6 +17,7 @@ typedef struct cJSON json; /* a node */
 typedef struct json_limits {
     size_t max_bytes; /* of the text */
     int max_depth;    /* arrays and objects inside each other; at most 256 */
+    bool one_line;    /* error texts give the fault's column instead of its line: bytes, from 1 */
 } json_limits;
 
 /** Parses `length` bytes (need not be terminated). `name` stands in error texts ("config.json"),

@@ -22,6 +22,7 @@ typedef struct checker {
     size_t length; /* bytes */
     size_t at;     /* the next byte to read */
     int max_depth;
+    bool one_line; /* see json_limits */
     int n_values;
     checked_key *keys; /* of all open objects, outermost first; [n_keys] */
     size_t n_keys;
@@ -37,11 +38,12 @@ FM_PRINTF(4, 5)
 static fm_status fail(const checker *c, fm_status status, size_t at, const char *format, ...) {
     char what[sizeof c->err->text];
     size_t line = 1;
-    for (size_t i = 0; i < at && i < c->length; i++) line += c->text[i] == '\n';
     va_list args;
     va_start(args, format);
     line_format(what, sizeof what, format, args);
     va_end(args);
+    if (c->one_line) return error_set(c->err, status, "%s: column %zu: %s", c->name, at + 1, what);
+    for (size_t i = 0; i < at && i < c->length; i++) line += c->text[i] == '\n';
     return error_set(c->err, status, "%s: line %zu: %s", c->name, line, what);
 }
 
@@ -355,6 +357,7 @@ fm_status json_check(const char *name, const char *text, size_t length, json_lim
         return error_set(err, FM_ERR_LIMIT, "%s: has %zu bytes, at most %zu are read", name, length,
                          limits.max_bytes);
     checker c = {.name = name, .text = text, .length = length, .err = err};
+    c.one_line = limits.one_line;
     c.max_depth = limits.max_depth < JSON_MAX_DEPTH ? limits.max_depth : JSON_MAX_DEPTH;
     fm_status status = check_text(&c);
     free(c.unescaped);

@@ -224,6 +224,24 @@ static void json_depth_is_limited(void **state) {
     assert_int_equal(parse_exact("[]", 2, less, NULL), FM_ERR_LIMIT);
 }
 
+/* Columns are bytes: é and the key before the fault count as they are stored. */
+static void json_one_line_gives_columns(void **state) {
+    (void)state;
+    const json_limits line = {.max_bytes = 100, .max_depth = 2, .one_line = true};
+    static const char *const rows[][2] = {
+        {"", "t.json: column 1: the text ends where a value is needed: is the file complete?"},
+        {"x", "t.json: column 1: 'x' stands where a value is needed"},
+        {"[\"\xC3\xA9\", x]", "t.json: column 8: 'x' stands where a value is needed"},
+        {"{\"a\":1,\"a\":2}", "t.json: column 8: the key \"a\" stands twice in one object"},
+        {"[[[]]]", "t.json: column 3: arrays and objects are nested deeper than 2"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fm_error err = {0};
+        assert_int_not_equal(parse_exact(rows[i][0], strlen(rows[i][0]), line, &err), FM_OK);
+        assert_string_equal(err.text, rows[i][1]);
+    }
+}
+
 static void json_size_is_limited(void **state) {
     (void)state;
     const json_limits four = {.max_bytes = 4, .max_depth = 5};
@@ -422,6 +440,7 @@ int main(void) {
         cmocka_unit_test(json_refuses_a_nul_byte),
         cmocka_unit_test(json_refuses_every_beginning_of_a_text),
         cmocka_unit_test(json_depth_is_limited),
+        cmocka_unit_test(json_one_line_gives_columns),
         cmocka_unit_test(json_size_is_limited),
         cmocka_unit_test(json_reads_a_large_vocabulary),
         cmocka_unit_test(json_finds_one_double_key_among_many),

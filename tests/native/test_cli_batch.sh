@@ -87,6 +87,7 @@ batch_options_hold_where_lines_say_nothing() {
 {"ids": [5, 6, 7], "id": 3, "seed": 8}
 {"ids": [5, 6, 7], "id": 4, "temperature": 0}
 {"ids": [5, 6, 7], "id": 5, "repetition_penalty": 1}
+{"ids": [5, 6, 7], "id": 6, "seed": "18446744073709551615"}
 END
     expect_status 0
     run_ids() {
@@ -100,6 +101,9 @@ END
     [ "$(ids_of 4)" = "$(run_ids --repetition-penalty 1.5)" ] || complain "the line is not greedy"
     [ "$(ids_of 5)" = "$(run_ids --temperature 1.5 --seed 7)" ] || complain "a penalty stayed"
     answer 3 | grep -q '"seed":8}$' || complain "the seed is not told"
+    [ "$(ids_of 6)" = "$(run_ids --temperature 1.5 --seed 18446744073709551615 --repetition-penalty 1.5)" ] ||
+        complain "a seed as a string has no effect"
+    answer 6 | grep -q '"seed":18446744073709551615}$' || complain "the long seed is not told"
     answer 4 | grep -q seed && complain "a seed of what is not drawn"
 }
 
@@ -113,7 +117,7 @@ batch_ids_come_back_as_they_were() {
 END
     expect_status 0
     [ "$(grep -cF '{"id":"a \"quoted\" é",' "$work/out")" -eq 2 ] || complain "$(cat "$work/out")"
-    [ -n "$(answer 12.50)" ] || complain "no 12.50"
+    [ -n "$(answer 12.5)" ] || complain "no 12.5"
     [ -n "$(answer 3)" ] || complain "no line number"
 }
 
@@ -219,8 +223,8 @@ END
     expect_status 1
     [ "$(wc -l <"$work/out")" -eq 11 ] || complain "$(wc -l <"$work/out") answers to 11 lines"
     expect_error '"unknown"' 'line 2: the key \"max_tokens\" is unknown'
-    expect_error 3 'line 3: an object is needed'
-    expect_error '"twice"' 'line 4: the key \"n\" stands twice'
+    expect_error 3 "line 3: column 2: 'o' stands where null is needed"
+    expect_error 4 'line 4: column 37: the key \"n\" stands twice'
     expect_error '"foreign"' 'line 5: token id 2000000000'
     expect_error '"text"' 'line 6: the model directory has no tokenizer.json'
     expect_error '"stop"' 'line 7: stop strings need'
@@ -256,10 +260,10 @@ batch_unreadable_files_fail() {
 
 batch_too_long_a_line_fails_alone() {
     need_checkpoint || return
-    { head -c 16000001 /dev/zero | tr '\000' x && printf '\n{"ids": [5], "n": 1}\n'; } >"$work/lines"
+    { head -c 4000001 /dev/zero | tr '\000' x && printf '\n{"ids": [5], "n": 1}\n'; } >"$work/lines"
     run generate "$checkpoint" --batch "$work/lines"
     expect_status 1
-    expect_error 1 'line 1: has more than 16000000 bytes'
+    expect_error 1 'line 1: has more than 4000000 bytes, the most that a line may have'
     [ -n "$(answer 2)" ] || complain "no answer to the line behind"
 }
 

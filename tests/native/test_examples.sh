@@ -54,9 +54,10 @@ examples_say_what_is_wrong() {
         grep -q "^$name: .*absent" "$work/err" || complain "$name: no message"
     done
     make_constant "$work/constant" 64
-    run_example many "$work/constant" Q ''
+    long=$(head -c 20000 /dev/zero | tr '\000' Q)
+    run_example many "$work/constant" Q "$long"
     expect_status 1
-    grep -q 'the prompt is empty' "$work/err" || complain "an empty prompt was taken"
+    grep -q '^many: the prompt has .* tokens' "$work/err" || complain "a prompt beyond the context was taken"
 }
 
 run_cases

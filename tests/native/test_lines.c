@@ -94,11 +94,11 @@ static void lines_too_long_are_read_over(void **state) {
     int file = mkstemp(path);
     assert_true(file >= 0);
     memset(megabyte, 'x', sizeof megabyte);
-    for (int i = 0; i < 16; i++) put(file, megabyte, sizeof megabyte);
+    for (int i = 0; i < 4; i++) put(file, megabyte, sizeof megabyte);
     put(file, "\n", 1);
     for (int i = 0; i < 40; i++) put(file, megabyte, sizeof megabyte);
     put(file, "\nnext\n", 6);
-    for (int i = 0; i < 17; i++) put(file, megabyte, sizeof megabyte);
+    for (int i = 0; i < 5; i++) put(file, megabyte, sizeof megabyte);
     close(file);
     assert_int_equal(lines_open(&l, path), 0);
     assert_int_equal(lines_next(&l, 0, &line, &length), LINES_LINE);

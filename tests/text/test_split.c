@@ -209,7 +209,7 @@ static void split_invalid_bytes_are_of_no_class(void **state) {
 
 static fm_status recognise(const char *text, split_rule *out, fm_error *err) {
     json_doc *doc = NULL;
-    const json_limits limits = {1 << 16, 32};
+    const json_limits limits = {.max_bytes = 1 << 16, .max_depth = 32};
     assert_int_equal(json_parse("test", text, strlen(text), limits, &doc, err), FM_OK);
     fm_status status = split_recognise(json_root(doc), out, err);
     json_free(doc);
