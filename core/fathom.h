@@ -10,9 +10,9 @@
  *   fm_checkpoint  what lies in a model directory: description and tensors. Immutable: any thread.
  *   fm_model       one checkpoint made ready on one device, within the limits that
  *                  fm_model_params states. Any number of engines may share it; it outlives them.
- *   fm_engine      caches, workspace and queue of one model. Any thread submits and cancels. Engines
- *                  that share a model share its device: one thread at a time steps any of them, and
- *                  a second one is refused.
+ *   fm_engine      caches, workspace and queue of one model. Any thread submits and cancels.
+ *                  Engines that share a model share its device: one thread at a time steps any of
+ *                  them, and a second one is refused.
  *   fm_request     what to generate; plain data, copied by fm_engine_submit.
  *   fm_event       what a request's callback receives: a new token, or how the request ended.
  *
@@ -127,10 +127,10 @@ typedef struct fm_tokens {
 fm_status fm_tokens_append(fm_tokens *tokens, int32_t id);
 void fm_tokens_free(fm_tokens *tokens); /* and zeroes the struct */
 
-/** Reads tokenizer.json, and tokenizer_config.json and chat_template.jinja where present, of a model
- * directory; no weights are needed. FM_ERR_NOT_FOUND when tokenizer.json is absent, FM_ERR_FORMAT when a file is
- * malformed, FM_ERR_UNSUPPORTED for a kind of tokenizer that is not built in, FM_ERR_LIMIT for one
- * that is too large, FM_ERR_IO, FM_ERR_MEMORY. *out is NULL then. */
+/** Reads tokenizer.json, and tokenizer_config.json and chat_template.jinja where present, of a
+ * model directory; no weights are needed. FM_ERR_NOT_FOUND when tokenizer.json is absent,
+ * FM_ERR_FORMAT when a file is malformed, FM_ERR_UNSUPPORTED for a kind of tokenizer that is not
+ * built in, FM_ERR_LIMIT for one that is too large, FM_ERR_IO, FM_ERR_MEMORY. *out is NULL then. */
 fm_status fm_tokenizer_open(const char *dir, fm_tokenizer **out, fm_error *err);
 void fm_tokenizer_close(fm_tokenizer *t);
 
@@ -237,8 +237,8 @@ void fm_checkpoint_get_tensor(const fm_checkpoint *c, size_t i, fm_tensor_info *
 
 typedef struct fm_model fm_model;
 
-/** How to run a model, and the limits of its engines, from which the device plans its memory. Zero in
- * a field takes the default given beside it. */
+/** How to run a model, and the limits of its engines, from which the device plans its memory. Zero
+ * in a field takes the default given beside it. */
 typedef struct fm_model_params {
     const char *device;      /* "auto" or "cpu"; default "auto" */
     const char *dtype;       /* of weights: "auto" (as in the files), "f32", "bf16" or "f16";
@@ -280,8 +280,8 @@ typedef struct fm_profile {
 
 enum { FM_MAX_PROFILE = 32 };
 
-/** Starts counting time and bytes of every operation from zero, or stops. No call that computes may be
- * under way. */
+/** Starts counting time and bytes of every operation from zero, or stops. No call that computes may
+ * be under way. */
 void fm_model_profile(fm_model *m, bool on);
 /** Fills one entry for each kind of call that was made; returns their number. The same rule. */
 int32_t fm_model_get_profile(const fm_model *m, fm_profile out[FM_MAX_PROFILE]);
@@ -295,18 +295,19 @@ const char *fm_model_summary(const fm_model *m);
  * generates, and chunks of the prompts that still have to be read. A request's tokens depend on the
  * request alone: never on what runs beside it, on chunks, threads, cached prefixes or preemption.
  *
- * Threads. fm_engine_submit, fm_engine_cancel and fm_engine_wait may be called from any thread at any
- * time, the first two from callbacks. Of the calls that compute, fork, save or restore, one at a time
- * is under way on a model, its callbacks included: any further one, of whichever of its engines and
- * on whichever thread, gives FM_ERR_STATE at once. All others come from one thread at a time.
+ * Threads. fm_engine_submit, fm_engine_cancel and fm_engine_wait may be called from any thread at
+ * any time, the first two from callbacks. Of the calls that compute, fork, save or restore, one at
+ * a time is under way on a model, its callbacks included: any further one, of whichever of its
+ * engines and on whichever thread, gives FM_ERR_STATE at once. All others come from one thread at a
+ * time.
  *
  * A callback runs inside fm_engine_step or a call that computes logits, on its thread, in the
  * caller's floating-point environment. It must not free the engine or close the model. */
 
 typedef struct fm_engine fm_engine;
 
-/** What an engine holds. Zero in a field takes the default given beside it. The limits of a step and
- * of a sequence are the model's. */
+/** What an engine holds. Zero in a field takes the default given beside it. The limits of a step
+ * and of a sequence are the model's. */
 typedef struct fm_engine_params {
     int32_t cache_tokens;   /* that the caches hold, over all sequences, in pages of 64; default: a
                                quarter of max_sequences full contexts, and at least one. At least
@@ -320,17 +321,23 @@ typedef struct fm_logit_bias {
     int32_t id;
     float bias; /* added to the id's logit; finite */
 } fm_logit_bias;
-enum { FM_LOGIT_BIAS_MAX = 1024, FM_MAX_LOGPROBS = 20, FM_MAX_STOPS = 16, FM_MAX_STOP_LENGTH = 256 };
+enum {
+    FM_LOGIT_BIAS_MAX = 1024, /* entries of fm_sampling.bias */
+    FM_MAX_LOGPROBS = 20,     /* alternatives of a token */
+    FM_MAX_STOPS = 16,        /* stop strings of a request */
+    FM_MAX_STOP_LENGTH = 256, /* bytes of one */
+};
 
 /** How the next token is drawn. The order is: repetition penalty, frequency and presence penalties,
- * bias, mask, temperature, top-k, top-p, min-p; ties go to the lower id. A zeroed struct is greedy. */
+ * bias, mask, temperature, top-k, top-p, min-p; ties go to the lower id. A zeroed struct is greedy.
+ * */
 typedef struct fm_sampling {
     float temperature;        /* 0: greedy, what comes behind it and the seed are ignored */
     int32_t top_k;            /* 0: off */
     float top_p;              /* 0 or 1: off; in (0, 1], share of what top-k leaves */
     float min_p;              /* 0: off; share of the best token's probability, in [0, 1] */
-    float repetition_penalty; /* 0 or 1: off; in [0.01, 100]. The logit of a token of prompt or answer
-                                 is divided by it when positive, else multiplied */
+    float repetition_penalty; /* 0 or 1: off; in [0.01, 100]. The logit of a token of prompt or
+                                 answer is divided by it when positive, else multiplied */
     float frequency_penalty;  /* in [-2, 2]; taken off for each time the answer has the token */
     float presence_penalty;   /* in [-2, 2]; taken off when the answer has the token */
     const fm_logit_bias *bias; /* [n_bias] ids of the vocabulary, each once */
@@ -361,14 +368,14 @@ typedef enum fm_finish {
 
 /** What the callback receives: one event for each new token, and one last event with `finish` set
  * and id -1. Its pointers are valid during the call. Counts and seconds are those of the whole
- * request and stand in the last event only. Seconds are those of steps that the request took part in,
- * whatever else these steps did. */
+ * request and stand in the last event only. Seconds are those of steps that the request took part
+ * in, whatever else these steps did. */
 typedef struct fm_event {
     uint64_t request; /* as fm_engine_submit named it */
     int32_t id;       /* the new token */
     fm_finish finish;
-    const char *text;      /* with a tokenizer in the request: what became certain of the answer, whole
-                              UTF-8, not terminated; the last event brings the rest */
+    const char *text;      /* with a tokenizer in the request: what became certain of the answer,
+                              whole UTF-8, not terminated; the last event brings the rest */
     size_t text_length;    /* bytes */
     float logprob;         /* of `id`, where n_logprobs asked for it */
     const fm_logprob *top; /* [n_top] the most likely tokens, best first */
@@ -376,7 +383,7 @@ typedef struct fm_event {
     fm_status status;    /* with FM_FINISH_ERROR */
     int32_t n_prompt;    /* tokens of the prompt */
     int32_t n_prefilled; /* of these, what was run, again after a preemption too */
-    int32_t n_shared;    /* tokens taken from what other requests had computed */
+    int32_t n_shared;    /* tokens that were found computed, after a preemption too */
     int32_t n_generated; /* tokens delivered */
     int32_t n_preempted; /* times that the sequence lost its cache to others and began again */
     double wait_seconds; /* from submission to the first step */
@@ -395,9 +402,9 @@ typedef struct fm_request {
     size_t n_end_ids;
     int32_t n_logprobs; /* -1: log-probability of the tokens; N: of N alternatives as well, at most
                            FM_MAX_LOGPROBS; 0: none */
-    const fm_tokenizer *tokenizer; /* makes the events' text, outlives the request; NULL: ids only */
-    const char *const *stop; /* [n_stop] strings that end the answer; need a tokenizer. They are no part
-                                of its text, the tokens they came in are delivered */
+    const fm_tokenizer *tokenizer; /* makes the events' text; outlives the request. NULL: no text */
+    const char *const *stop; /* [n_stop] strings that end the answer; need a tokenizer. They are no
+                                part of its text, the tokens they came in are delivered */
     size_t n_stop;
     uint64_t tenant;         /* requests of different tenants share nothing that was computed */
     double deadline_seconds; /* from submission; 0: none */
@@ -416,7 +423,8 @@ fm_status fm_engine_new(fm_model *m, const fm_engine_params *params, fm_engine *
 void fm_engine_free(fm_engine *e);
 
 /** What a model and one engine would take, in bytes, counted by making them on a device that only
- * plans. */
+ * plans. Lists and scratch on the host are not in it: about 6 bytes for each cached token, 200 for
+ * each token of the vocabulary, and what requests bring. */
 typedef struct fm_plan {
     uint64_t weights_in_place; /* of the files that are read where they lie; the system may drop and
                                    read them again */
@@ -427,18 +435,18 @@ typedef struct fm_plan {
     uint64_t memory_free;      /* now */
     bool fits;                 /* all but weights_in_place are no more than memory_free */
     int32_t max_context, max_chunk, max_sequences, cache_tokens; /* with defaults resolved */
-    int64_t cache_tokens_that_fit; /* cache_tokens at most; 0: not even the rest fits */
+    int64_t cache_tokens_that_fit; /* no more than cache_tokens; 0: not even the rest fits */
 } fm_plan;
 
-/** Says it before anything is loaded. NULL parameters take all defaults. Fails like fm_model_open and
- * fm_engine_new, but not for lack of memory. */
+/** Says it before anything is loaded. NULL parameters take all defaults. Fails like fm_model_open
+ * and fm_engine_new, but not for lack of memory. */
 fm_status fm_plan_make(const char *dir, const fm_model_params *model,
                        const fm_engine_params *engine, fm_plan *out, fm_error *err);
 
-/** Takes a request, which the next step sees. Arguments are copied, except the tokenizer. *id, where
- * `id` is not NULL, is set to a number that names the request: never 0, never used again by this
- * engine; 0 when the call fails. FM_ERR_LIMIT when the queue is full, FM_ERR_ARG and FM_ERR_LIMIT for
- * what cannot be run. Any thread. */
+/** Takes a request, which the next step sees. Arguments are copied, except the tokenizer. *id,
+ * where `id` is not NULL, is set to a number that names the request: never 0, never used again by
+ * this engine; 0 when the call fails. FM_ERR_LIMIT when the queue is full, FM_ERR_ARG and
+ * FM_ERR_LIMIT for what cannot be run. Any thread. */
 fm_status fm_engine_submit(fm_engine *e, const fm_request *request, uint64_t *id, fm_error *err);
 
 /** Asks that a request end with FM_FINISH_CANCELLED. Its last event comes in the next step, which
@@ -448,9 +456,10 @@ fm_status fm_engine_cancel(fm_engine *e, uint64_t id, fm_error *err);
 /** Blocks until there is something to step, at most `seconds`; true when there is. Any thread. */
 bool fm_engine_wait(fm_engine *e, double seconds);
 
-/** Runs one step of all requests that can run. *active is set to the number of requests that have not
- * ended. When the step could not be computed its status is returned; the requests in it are tried once
- * more and end with FM_FINISH_ERROR when that fails, too. After FM_ERR_DEVICE all have ended. */
+/** Runs one step of all requests that can run. *active is set to the number of requests that have
+ * not ended. When the step could not be computed its status is returned; the requests in it are
+ * tried once more and end with FM_FINISH_ERROR when that fails, too. FM_ERR_DEVICE ends all that
+ * the step knew. */
 fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err);
 
 /** How a fork goes on. */
@@ -462,15 +471,17 @@ typedef struct fm_fork {
     void *user;
 } fm_fork;
 
-/** A second request that has the prompt, and the answer so far, of one that has not ended, shares what
- * is computed for them, and goes on by itself. With the same sampling it gives the same tokens. Events
- * come for further tokens and their text only; its counts include what was taken over. Between steps.
- * FM_ERR_NOT_FOUND when the parent has ended. */
+/** A second request that has the prompt, and the answer so far, of one that has not ended, shares
+ * what is computed for them, and goes on by itself. With the same sampling it gives the same
+ * tokens. Events come for further tokens and their text only; its counts include what was taken
+ * over, and it has the parent's deadline. Between steps. FM_ERR_NOT_FOUND when the parent has
+ * ended. */
 fm_status fm_engine_fork(fm_engine *e, uint64_t parent, const fm_fork *fork, uint64_t *id,
                          fm_error *err);
 
 /** Writes a request as it stands, with what is computed for it, to a file, which appears when it is
- * complete. The request goes on. Between steps. FM_ERR_NOT_FOUND when it has ended, FM_ERR_IO. */
+ * complete. The request goes on. Between steps. FM_ERR_NOT_FOUND when it has ended, FM_ERR_STATE
+ * when it has no token left to give, FM_ERR_IO. */
 fm_status fm_engine_save(fm_engine *e, uint64_t id, const char *path, fm_error *err);
 
 /** What a saved request is given that a file cannot hold. */
@@ -484,27 +495,30 @@ typedef struct fm_restore {
     void *user;
 } fm_restore;
 
-/** Takes a saved request up where it was: it gives the tokens that it would have given, and events for
- * those only. Where there are no free pages its tokens are run again. Between steps. A file that is
- * damaged gives FM_ERR_FORMAT, one of another model, or of other number formats, FM_ERR_UNSUPPORTED.
- * Damage is found; forgery is not: restore only files that you have written. */
+/** Takes a saved request up where it was: it gives the tokens that it would have given, and events
+ * for those only. Where there are no free pages, or a window has lost some, its tokens are run
+ * again. Between steps. A file that is damaged gives FM_ERR_FORMAT; one of another model (by its
+ * description and a sample of its weights) or of other number formats FM_ERR_UNSUPPORTED. Damage is
+ * found; forgery is not: restore only files that you have written. */
 fm_status fm_engine_restore(fm_engine *e, const char *path, const fm_restore *how, uint64_t *id,
                             fm_error *err);
 
 /** Writes what is cached of a prompt's beginning, in whole pages of 64 tokens, to a file; *n_saved,
- * where it is not NULL, is set to the number of tokens. FM_ERR_NOT_FOUND when not one page is. */
+ * where it is not NULL, is set to the number of tokens. FM_ERR_NOT_FOUND when not one page is,
+ * FM_ERR_UNSUPPORTED for a prefix longer than a window that the model has. */
 fm_status fm_engine_save_prefix(fm_engine *e, uint64_t tenant, const int32_t *ids, size_t n_ids,
                                 const char *path, int32_t *n_saved, fm_error *err);
 
-/** Puts a saved prefix, of a prompt or of a request, into the cache, where the tenant's next requests
- * find it. *n_tokens is set to the number of its tokens. FM_ERR_MEMORY when the pages are in use. */
+/** Puts a saved prefix, of a prompt or of a request, into the cache, where the tenant's next
+ * requests find it. *n_tokens is set to the number of its tokens. FM_ERR_MEMORY when the pages are
+ * in use, FM_ERR_STATE in an engine that shares no prefixes. */
 fm_status fm_engine_restore_prefix(fm_engine *e, uint64_t tenant, const char *path,
                                    int32_t *n_tokens, fm_error *err);
 
 /** Counts of an engine since it was made, and its state between two steps. */
 typedef struct fm_engine_stats {
     uint64_t n_steps, n_tokens_run;
-    uint64_t n_tokens_shared; /* that were found computed */
+    uint64_t n_tokens_shared; /* that were found computed, for saved prefixes too */
     uint64_t n_preempted, n_pages_evicted, n_pages_copied;
     int32_t n_running, n_waiting;
     int32_t n_pages, n_pages_free, n_pages_cached; /* cached: free as soon as they are needed */
@@ -527,8 +541,8 @@ typedef bool (*fm_go_on_fn)(void *user);
 /** The same, written to a NumPy file: float32 [n_ids, vocab_size]. It appears under `path` only
  * when it is complete, and replaces an older file then, whose permissions it keeps. `go_on` (NULL:
  * always true) is asked before each group of rows, at least once a step; when it says false nothing
- * is left behind, and the call gives FM_ERR_IO, as where `path` names anything but a plain file or a
- * link to one. */
+ * is left behind, and the call gives FM_ERR_IO, as where `path` names anything but a plain file or
+ * a link to one. */
 fm_status fm_engine_write_logits(fm_engine *e, const int32_t *ids, size_t n_ids, const char *path,
                                  fm_go_on_fn go_on, void *user, fm_error *err);
 

@@ -1,9 +1,13 @@
 /* engine.c - makes and frees an engine, and takes requests from any thread. */
 #include "engine.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-enum { DEFAULT_QUEUED = 1024, MAX_QUEUED = 1 << 16 }; /* who comes next is found by looking at all */
+enum {
+    DEFAULT_QUEUED = 1024,
+    MAX_QUEUED = 1 << 16
+}; /* who comes next is found by looking at all */
 
 /* ---- Making and freeing ---------------------------------------------------------------------- */
 
@@ -48,6 +52,7 @@ static fm_status make_caches(fm_engine *e, fm_error *err) {
     const config *c = &m->checkpoint->config;
     paging_params pages = choose_pages(e);
     FM_TRY(paging_new(&pages, &e->paging, err));
+    assert(e->paging.slots.pool.n == 0); /* no state: nobody loads or saves what a step asks for */
     FM_TRY(cache_new(c, &m->weights, pages.n_pages, m->cache_dtype, &e->cache, err));
     FM_TRY(paged_sequence_new(&e->paging, 0, m->max_context, &e->prompt, err));
     return scheduler_new(&e->paging, m->max_sequences, m->max_chunk, &e->scheduler, err);
@@ -80,7 +85,7 @@ static fm_status make(fm_engine *e, const fm_engine_params *params, fm_error *er
                                .max_context = e->model->max_context,
                                .end_ids = c->end_ids,
                                .n_end_ids = (size_t)c->n_end_ids};
-    return queue_new(e->params.max_queued + e->model->max_sequences, &e->queue, err);
+    return queue_new(e->params.max_queued, &e->queue, err);
 }
 
 fm_status engine_make(fm_model *m, const fm_engine_params *params, fm_engine **out, fm_error *err) {

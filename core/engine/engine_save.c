@@ -30,6 +30,10 @@ static fm_status save_request(fm_engine *e, uint64_t id, const char *path, fm_er
     if (!r)
         return error_set(err, FM_ERR_NOT_FOUND, "request %llu has ended, or never was",
                          (unsigned long long)id);
+    if (request_n_generated(r) >= r->max_new)
+        return error_set(err, FM_ERR_STATE,
+                         "request %llu has no token left to give: it ends with the next step",
+                         (unsigned long long)id);
     FM_TRY(settle(e, err));
     return saved_write(e, path, r, &r->q.pages, r->q.ids, r->q.n_ids, err);
 }
@@ -115,7 +119,14 @@ static fm_status save_prefix(fm_engine *e, uint64_t tenant, const int32_t *ids, 
     FM_TRY(settle(e, err));
     FM_TRY(adopt_prefix(e, tenant, ids, n_ids, err));
     int32_t n = e->prompt.n_tokens;
-    fm_status status = saved_write(e, path, NULL, &e->prompt, ids, n, err);
+    fm_status status;
+    if (saved_row_count(e, &e->prompt) == n)
+        status = saved_write(e, path, NULL, &e->prompt, ids, n, err);
+    else
+        status = error_set(err, FM_ERR_UNSUPPORTED,
+                           "the prefix's %d tokens are more than a window of this model keeps: it "
+                           "can not be saved",
+                           (int)n);
     paging_release(&e->paging, &e->prompt);
     if (status == FM_OK && n_saved) *n_saved = n;
     return status;
@@ -135,11 +146,15 @@ static fm_status restore_prefix(fm_engine *e, uint64_t tenant, const saved *s, i
                                 fm_error *err) {
     int32_t n = s->n_rows - s->n_rows % FM_CACHE_PAGE_ROWS;
     fm_status status;
+    if (e->params.no_prefix_sharing)
+        return error_set(err, FM_ERR_STATE, "this engine was made with no_prefix_sharing");
     if (n == 0) return error_set(err, FM_ERR_ARG, "it holds no whole page of rows");
     e->prompt.tenant = tenant;
     if (!saved_read_rows(e, s, n, &e->prompt, &status))
-        return error_set(err, status == FM_OK ? FM_ERR_MEMORY : status,
-                         "there are no free pages for the prefix's %d tokens", (int)n);
+        return status != FM_OK
+                   ? error_set(err, status, "the device failed: %s", fm_status_text(status))
+                   : error_set(err, FM_ERR_MEMORY,
+                               "there are no free pages for the prefix's %d tokens", (int)n);
     FM_TRY(settle_rows(e, &e->prompt, err));
     paging_release(&e->paging, &e->prompt);
     *n_tokens = n;

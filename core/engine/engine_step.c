@@ -142,8 +142,11 @@ static void count_part(fm_engine *e, const schedule_part *part, double seconds) 
     request *r = request_of(part->q);
     int32_t first = r->q.pages.n_tokens, end = first + part->n_tokens;
     e->n_tokens_run += (uint64_t)part->n_tokens;
-    if (!r->has_run) r->wait_seconds = os_seconds() - seconds - r->submitted;
-    r->has_run = true;
+    if (!r->has_run) {
+        r->has_run = true;
+        r->wait_seconds = os_seconds() - seconds - r->submitted;
+        queue_start(&e->queue, r);
+    }
     r->n_failed = 0;
     if (first < r->n_prompt) {
         r->n_prefilled += (end < r->n_prompt ? end : r->n_prompt) - first;

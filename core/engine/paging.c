@@ -97,7 +97,7 @@ static int32_t remove_node(paging *p, int32_t number) {
     int32_t n_freed = 0;
     for (int c = 0; c < p->n_classes; c++)
         if (node->pages[c] >= 0) n_freed += page_class_forget(&p->classes[c], node->pages[c]);
-    if (node->snapshot >= 0) page_class_forget(&p->slots, node->snapshot);
+    if (node->snapshot >= 0) paging_unsave(p, node->snapshot);
     prefix_tree_remove(&p->tree, number);
     return n_freed;
 }
@@ -136,14 +136,17 @@ static int32_t take_page(paging *p, int32_t class_index) {
     return page_pool_take(&c->pool);
 }
 
+void paging_unsave(paging *p, int32_t slot) {
+    page_class *slots = &p->slots;
+    if (slots->node[slot] < 0) return;
+    node_of(p, slots->node[slot])->snapshot = -1;
+    page_class_forget(slots, slot);
+}
+
 /** A slot for the state behind `node`: the least recently used one when none is free. */
 static int32_t take_slot(paging *p, int32_t node) {
     page_class *slots = &p->slots;
-    if (slots->pool.n_free == 0) {
-        int32_t oldest = recency_oldest(&slots->cached);
-        node_of(p, slots->node[oldest])->snapshot = -1;
-        page_class_forget(slots, oldest);
-    }
+    if (slots->pool.n_free == 0) paging_unsave(p, recency_oldest(&slots->cached));
     int32_t slot = page_pool_take(&slots->pool);
     if (slot < 0) return -1;
     page_class_keep(slots, slot, node);

@@ -6,9 +6,9 @@
 
 enum { LONGEST_WAIT = 86400 }; /* seconds, so that the end of a wait can be computed */
 
-fm_status queue_new(int32_t max_live, queue *out, fm_error *err) {
+fm_status queue_new(int32_t max_queued, queue *out, fm_error *err) {
     pthread_condattr_t attributes;
-    *out = (queue){.max_live = max_live};
+    *out = (queue){.max_queued = max_queued};
     if (pthread_mutex_init(&out->mutex, NULL) != 0) goto no_memory;
     if (pthread_condattr_init(&attributes) != 0) goto no_condition;
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -46,11 +46,13 @@ static void append(queue *q, request *r) {
     if (q->newest_live) q->newest_live->previous_live = r;
     q->newest_live = r;
     q->n_live++;
+    q->n_queued++;
+    r->is_queued = true;
 }
 
 fm_status queue_submit(queue *q, request *r, uint64_t *id, fm_error *err) {
     pthread_mutex_lock(&q->mutex);
-    bool full = q->n_live >= q->max_live;
+    bool full = q->n_queued >= q->max_queued;
     if (!full) {
         append(q, r);
         *id = r->id;
@@ -59,8 +61,9 @@ fm_status queue_submit(queue *q, request *r, uint64_t *id, fm_error *err) {
     pthread_mutex_unlock(&q->mutex);
     if (!full) return FM_OK;
     return error_set(err, FM_ERR_LIMIT,
-                     "%d requests have not ended, as many as this engine takes: submit later",
-                     (int)q->max_live);
+                     "%d requests wait for their first step, as many as this engine queues: submit "
+                     "later",
+                     (int)q->max_queued);
 }
 
 /** Under the mutex. */
@@ -93,8 +96,21 @@ request *queue_find(queue *q, uint64_t id) {
     return r;
 }
 
+/** Under the mutex. */
+static void leave_queue(queue *q, request *r) {
+    q->n_queued -= r->is_queued;
+    r->is_queued = false;
+}
+
+void queue_start(queue *q, request *r) {
+    pthread_mutex_lock(&q->mutex);
+    leave_queue(q, r);
+    pthread_mutex_unlock(&q->mutex);
+}
+
 void queue_end(queue *q, request *r) {
     pthread_mutex_lock(&q->mutex);
+    leave_queue(q, r);
     if (r->previous_live)
         r->previous_live->next_live = r->next_live;
     else

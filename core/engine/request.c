@@ -11,7 +11,7 @@
 
 fm_status request_check_ids(const request_rules *rules, const int32_t *ids, size_t n_ids,
                             fm_error *err) {
-    if (n_ids == 0)
+    if (n_ids == 0 || !ids)
         return error_set(err, FM_ERR_ARG, "the prompt is empty: give at least one token");
     if (n_ids > (size_t)rules->max_context)
         return error_set(err, FM_ERR_LIMIT,
@@ -31,6 +31,9 @@ static fm_status check(const request_rules *rules, const fm_request *asked, fm_e
         return error_set(err, FM_ERR_ARG, "n_logprobs must be from -1 to %d", FM_MAX_LOGPROBS);
     if (!(asked->deadline_seconds >= 0.0) || !isfinite(asked->deadline_seconds))
         return error_set(err, FM_ERR_ARG, "the deadline must be a number of seconds from 0");
+    for (size_t i = 0; i < asked->n_stop && i < FM_MAX_STOPS; i++)
+        if (!asked->stop || !asked->stop[i])
+            return error_set(err, FM_ERR_ARG, "stop string %zu is missing", i + 1);
     FM_TRY(sampler_check(&asked->sampling, rules->vocab_size, err));
     return request_check_ids(rules, asked->ids, asked->n_ids, err);
 }

@@ -49,6 +49,7 @@ typedef struct request {
     answer_text text;
 
     /* the queue's */
+    bool is_queued; /* and had no step yet */
     atomic_bool cancelled;
     struct request *next_submitted;
     struct request *previous_live, *next_live;

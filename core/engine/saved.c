@@ -127,8 +127,7 @@ static fm_status write_rows(fm_engine *e, sections_writer *file, const paged_seq
     return status;
 }
 
-/** Rows that a file can hold of a sequence: all that are cached, or none where a window lost some. */
-static int32_t rows_to_save(const fm_engine *e, const paged_sequence *pages) {
+int32_t saved_row_count(const fm_engine *e, const paged_sequence *pages) {
     for (int32_t c = 0; c < e->cache.n_classes; c++)
         if (pages->first[c] > 0) return 0;
     return pages->n_tokens;
@@ -147,7 +146,7 @@ static fm_status write_all(fm_engine *e, sections_writer *file, const request *r
 fm_status saved_write(fm_engine *e, const char *path, const request *r, const paged_sequence *pages,
                       const int32_t *ids, int32_t n_ids, fm_error *err) {
     sections_writer *file;
-    token_list list = {ids, n_ids, r ? r->n_prompt : n_ids, rows_to_save(e, pages)};
+    token_list list = {ids, n_ids, r ? r->n_prompt : n_ids, saved_row_count(e, pages)};
     FM_TRY(sections_writer_create(path, kind.magic, VERSION, &file, err));
     fm_status status = write_all(e, file, r, pages, list, err);
     if (status == FM_OK) return sections_writer_close(file, err);
@@ -224,7 +223,18 @@ void saved_close(saved *s) {
     *s = (saved){0};
 }
 
-static bool read_sampling(fields_reader *r, arena *memory, fm_sampling *p) {
+/** Room for `n` items of at least `size` bytes each in what is left to read, in *out. A count that no
+ * file of this length can mean is FM_ERR_FORMAT. */
+static fm_status make_list(const fields_reader *r, arena *memory, size_t n, size_t size,
+                           size_t item_size, void *out) {
+    if (n > r->left / size) return FM_ERR_FORMAT;
+    void *list = arena_alloc(memory, n, item_size);
+    memcpy(out, &list, sizeof list);
+    return list ? FM_OK : FM_ERR_MEMORY;
+}
+
+static fm_status read_sampling(fields_reader *r, arena *memory, fm_sampling *p) {
+    fm_logit_bias *bias;
     p->temperature = fields_get_f32(r);
     p->top_k = (int32_t)fields_get_u32(r);
     p->top_p = fields_get_f32(r);
@@ -234,37 +244,37 @@ static bool read_sampling(fields_reader *r, arena *memory, fm_sampling *p) {
     p->frequency_penalty = fields_get_f32(r);
     p->presence_penalty = fields_get_f32(r);
     p->n_bias = fields_get_u32(r);
-    if (p->n_bias > r->left / 8) return false;
-    fm_logit_bias *bias = arena_alloc(memory, p->n_bias, sizeof *bias);
-    for (size_t i = 0; bias && i < p->n_bias; i++) {
+    FM_TRY(make_list(r, memory, p->n_bias, 8, sizeof *bias, &bias));
+    for (size_t i = 0; i < p->n_bias; i++) {
         bias[i].id = (int32_t)fields_get_u32(r);
         bias[i].bias = fields_get_f32(r);
     }
     p->bias = bias;
-    return bias != NULL;
+    return FM_OK;
 }
 
-static bool read_ends(fields_reader *r, arena *memory, fm_request *out) {
+static fm_status read_ends(fields_reader *r, arena *memory, fm_request *out) {
+    int32_t *end_ids;
     out->n_end_ids = fields_get_u32(r);
-    if (out->n_end_ids > r->left / 4) return false;
-    int32_t *end_ids = arena_alloc(memory, out->n_end_ids, sizeof *end_ids);
-    for (size_t i = 0; end_ids && i < out->n_end_ids; i++) end_ids[i] = (int32_t)fields_get_u32(r);
+    FM_TRY(make_list(r, memory, out->n_end_ids, 4, sizeof *end_ids, &end_ids));
+    for (size_t i = 0; i < out->n_end_ids; i++) end_ids[i] = (int32_t)fields_get_u32(r);
     out->end_ids = end_ids;
-    return end_ids != NULL;
+    return FM_OK;
 }
 
-static bool read_stop(fields_reader *r, arena *memory, fm_request *out) {
+static fm_status read_stop(fields_reader *r, arena *memory, fm_request *out) {
+    const char **stop;
     out->n_stop = fields_get_u32(r);
-    if (out->n_stop > FM_MAX_STOPS) return false;
-    const char **stop = arena_alloc(memory, FM_MAX_STOPS, sizeof *stop);
-    for (size_t i = 0; stop && i < out->n_stop; i++) {
+    FM_TRY(make_list(r, memory, out->n_stop, 4, sizeof *stop, &stop));
+    for (size_t i = 0; i < out->n_stop; i++) {
         size_t length;
         const char *text = fields_get_string(r, FM_MAX_STOP_LENGTH, &length);
-        stop[i] = text ? arena_strndup(memory, text, length) : NULL;
-        if (!stop[i]) return false;
+        if (!text) return FM_ERR_FORMAT;
+        stop[i] = arena_strndup(memory, text, length);
+        if (!stop[i]) return FM_ERR_MEMORY;
     }
     out->stop = stop;
-    return stop != NULL;
+    return FM_OK;
 }
 
 fm_status saved_read_request(const saved *s, arena *memory, fm_request *out, fm_error *err) {
@@ -274,10 +284,13 @@ fm_status saved_read_request(const saved *s, arena *memory, fm_request *out, fm_
     *out = (fm_request){.ids = s->ids, .n_ids = (size_t)s->n_ids};
     out->max_new = (int32_t)fields_get_u32(&r);
     out->n_logprobs = (int32_t)fields_get_u32(&r);
-    if (read_sampling(&r, memory, &out->sampling) && read_ends(&r, memory, out) &&
-        read_stop(&r, memory, out))
-        return fields_end(&r, "the request's section", err);
-    return error_set(err, FM_ERR_FORMAT, "its request cannot be read");
+    fm_status status = read_sampling(&r, memory, &out->sampling);
+    if (status == FM_OK) status = read_ends(&r, memory, out);
+    if (status == FM_OK) status = read_stop(&r, memory, out);
+    if (status == FM_ERR_MEMORY)
+        return error_set(err, status, "out of memory for restoring a request");
+    if (status != FM_OK) return error_set(err, status, "its request cannot be read");
+    return fields_end(&r, "the request's section", err);
 }
 
 /** The next rows of the file into the pages that were reserved for them. */

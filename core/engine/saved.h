@@ -17,6 +17,10 @@
 #include "../data/sections.h"
 #include "engine.h"
 
+/** Tokens whose rows a file can hold of a sequence: all that are cached, or none where a window has
+ * lost some. */
+int32_t saved_row_count(const fm_engine *e, const paged_sequence *pages);
+
 /** Writes n_rows cached tokens of a sequence, and `r` (NULL: a prefix), to a file, which appears when
  * it is complete. The device is idle. */
 fm_status saved_write(fm_engine *e, const char *path, const request *r, const paged_sequence *pages,

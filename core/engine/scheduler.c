@@ -1,28 +1,84 @@
 /* scheduler.c - plans steps: generating sequences, then prompts, then those that wait. */
 #include "scheduler.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../backend.h"
 
+enum { STATE_UNKNOWN = -1 };
+
 fm_status scheduler_new(paging *p, int32_t max_running, int32_t max_chunk, scheduler *out,
                         fm_error *err) {
     *out = (scheduler){.p = p, .max_running = max_running, .max_chunk = max_chunk};
+    out->has_state = p->slots.pool.n > 0;
     size_t n = (size_t)max_running;
     out->running = calloc(n, sizeof(sequence *));
     out->parts = calloc(n, sizeof *out->parts);
     out->copies = calloc(n * PAGING_MAX_CLASSES, sizeof *out->copies);
-    if (out->running && out->parts && out->copies) return FM_OK;
-    scheduler_free(out);
-    return error_set(err, FM_ERR_MEMORY, "out of memory for a scheduler");
+    out->places = calloc(n, sizeof *out->places);
+    out->saves = calloc(n, sizeof *out->saves);
+    if (!out->running || !out->parts || !out->copies || !out->places || !out->saves) {
+        scheduler_free(out);
+        return error_set(err, FM_ERR_MEMORY, "out of memory for a scheduler");
+    }
+    for (int32_t i = 0; i < max_running; i++) out->places[i] = i;
+    return FM_OK;
 }
 
 void scheduler_free(scheduler *s) {
+    free(s->saves);
+    free(s->places);
     free(s->copies);
     free(s->parts);
     free(s->running);
     *s = (scheduler){0};
+}
+
+/* ---- State that cannot be cut ------------------------------------------------------------------ */
+
+/** Goes back to the longest prefix whose state the sequence's place has or a slot has: nowhere when
+ * that is all. What a window has lost on the way cannot be gone back over; it then holds nothing.
+ * Returns the number of tokens given up. No commit may come between this and the step: it could give
+ * the slot to another. */
+static int32_t go_back(scheduler *s, sequence *q) {
+    int32_t n = q->pages.n_tokens, slot;
+    if (!s->has_state || q->n_state == n) return 0;
+    if (q->n_state > n) q->n_state = STATE_UNKNOWN; /* tokens that were taken back */
+    int32_t to = paging_saved(s->p, &q->pages, n, &slot);
+    if (to < q->n_state) to = q->n_state;
+    if (!paging_rollback(s->p, &q->pages, n - to)) paging_release(s->p, &q->pages);
+    return n - q->pages.n_tokens;
+}
+
+/** The same for one that waits: what it gives up was found computed and is not used. */
+static void go_back_waiting(scheduler *s, sequence *q) {
+    int32_t n_lost = go_back(s, q);
+    q->n_shared = q->n_shared > n_lost ? q->n_shared - n_lost : 0;
+}
+
+/** What a running sequence's place needs to have the state of its tokens. */
+static int32_t load_of(const scheduler *s, const sequence *q) {
+    int32_t n = q->pages.n_tokens, slot;
+    if (!s->has_state || q->n_state == n) return SCHEDULE_LOAD_NONE;
+    if (n == 0) return SCHEDULE_LOAD_EMPTY;
+    int32_t n_saved = paging_saved(s->p, &q->pages, n, &slot);
+    assert(n_saved == n);
+    (void)n_saved;
+    return slot;
+}
+
+/** The most tokens from where a sequence stands that a part may have: a state is saved at each border
+ * of a page that it comes to. */
+static int32_t part_limit(const scheduler *s, const sequence *q) {
+    if (s->p->slots.pool.n == 0) return INT32_MAX;
+    return FM_CACHE_PAGE_ROWS - q->pages.n_tokens % FM_CACHE_PAGE_ROWS;
+}
+
+/** Whether a sequence may begin with pages that another one computed. */
+static bool can_adopt(const scheduler *s) {
+    return s->p->share && (!s->has_state || s->p->slots.pool.n > 0);
 }
 
 /* ---- Lists ----------------------------------------------------------------------------------- */
@@ -35,6 +91,9 @@ void scheduler_add(scheduler *s, sequence *q) {
         s->first = q;
     s->last = q;
     q->waiting = true;
+    q->place = -1;
+    q->n_state = STATE_UNKNOWN;
+    go_back_waiting(s, q); /* at once, so that nobody copies pages for its sake */
     s->n_waiting++;
 }
 
@@ -64,8 +123,10 @@ static void remove_running(scheduler *s, sequence *q) {
     while (s->running[i] != q) i++;
     memmove(s->running + i, s->running + i + 1,
             (size_t)(s->n_running - i - 1) * sizeof(sequence *));
-    s->n_running--;
+    s->places[--s->n_running] = q->place;
     q->running = false;
+    q->place = -1;
+    q->n_state = STATE_UNKNOWN;
 }
 
 void scheduler_remove(scheduler *s, sequence *q) {
@@ -91,22 +152,26 @@ static void preempt_last(scheduler *s) {
     s->n_preempted++;
 }
 
-/** Takes the pages of one that waits and holds some; false when none does. */
+/** Takes the pages of the last that waits and holds some; false when none does. */
 static bool strip_waiting(scheduler *s) {
+    sequence *last = NULL;
     for (sequence *q = s->first; q; q = q->next)
-        if (q->pages.n_pages > 0) {
-            paging_release(s->p, &q->pages);
-            return true;
-        }
-    return false;
+        if (q->pages.n_pages > 0) last = q;
+    if (!last) return false;
+    paging_release(s->p, &last->pages);
+    last->n_shared = 0;
+    return true;
 }
+
+/* ---- Placing ----------------------------------------------------------------------------------- */
 
 /** Puts n tokens of a running sequence into the step; false when there are no pages for them. */
 static bool place(scheduler *s, sequence *q, int32_t n) {
     page_copies copies;
     if (!paging_reserve(s->p, &q->pages, n, &copies)) return false;
     for (int32_t i = 0; i < copies.n; i++) s->copies[s->n_copies++] = copies.items[i];
-    s->parts[s->n_parts++] = (schedule_part){q, n, copies.n > 0};
+    s->parts[s->n_parts++] =
+        (schedule_part){.q = q, .n_tokens = n, .load = load_of(s, q), .copies = copies.n > 0};
     return true;
 }
 
@@ -147,7 +212,7 @@ static bool computes_span_of(const sequence *r, const sequence *q) {
 static bool is_being_computed(const scheduler *s, int32_t i) {
     const sequence *q = s->running[i];
     int32_t start = q->pages.n_tokens;
-    if (!s->p->share || start % FM_CACHE_PAGE_ROWS != 0) return false;
+    if (!can_adopt(s) || start % FM_CACHE_PAGE_ROWS != 0) return false;
     if (q->pages.n_nodes != start / FM_CACHE_PAGE_ROWS) return false;
     if (start + FM_CACHE_PAGE_ROWS >= q->n_ids) return false;
     for (int32_t r = 0; r < i; r++)
@@ -156,7 +221,8 @@ static bool is_being_computed(const scheduler *s, int32_t i) {
 }
 
 static void adopt(scheduler *s, sequence *q) {
-    int32_t snapshot;
+    int32_t snapshot; /* load_of finds it again for the step that needs it */
+    if (!can_adopt(s)) return;
     q->n_shared += paging_adopt(s->p, &q->pages, q->ids, q->n_ids, &snapshot);
 }
 
@@ -165,8 +231,10 @@ static void place_chunk(scheduler *s, int32_t i, int32_t *budget) {
     sequence *q = s->running[i];
     adopt(s, q);
     if (is_being_computed(s, i)) return;
-    int32_t n = pending(q) < *budget ? pending(q) : *budget;
-    while (n > 0 && !place(s, q, n)) n /= 2;
+    int32_t n = pending(q) < *budget ? pending(q) : *budget, limit = part_limit(s, q);
+    if (n > limit) n = limit;
+    while (n > 0 && !place(s, q, n))
+        if (!strip_waiting(s)) n /= 2;
     *budget -= n;
 }
 
@@ -230,20 +298,17 @@ static bool has_room(const scheduler *s, const sequence *q) {
 static void admit(scheduler *s, sequence *q) {
     remove_waiting(s, q);
     q->running = true;
+    q->place = s->places[s->n_running];
     s->running[s->n_running++] = q;
 }
 
+/** One that finds no room keeps what it has taken over, until others need it. */
 static void plan_admissions(scheduler *s, int32_t *budget) {
     while (*budget > 0 && s->n_running < s->max_running && s->first) {
         sequence *q = next_waiting(s);
-        int32_t held = q->pages.n_tokens, shared = q->n_shared;
+        go_back_waiting(s, q); /* its slot may be another's by now */
         adopt(s, q);
-        if (!has_room(s, q)) {
-            if (held > 0) return;
-            paging_release(s->p, &q->pages);
-            q->n_shared = shared;
-            return;
-        }
+        if (!has_room(s, q)) return;
         admit(s, q);
         place_chunk(s, s->n_running - 1, budget);
     }
@@ -253,7 +318,8 @@ static void plan_admissions(scheduler *s, int32_t *budget) {
 
 void scheduler_plan(scheduler *s) {
     int32_t budget = s->max_chunk;
-    s->n_parts = s->n_copies = 0;
+    s->n_parts = s->n_copies = s->n_saves = 0;
+    for (int32_t i = 0; i < s->n_running; i++) go_back(s, s->running[i]);
     plan_newest(s);
     plan_prompts(s, &budget);
     plan_admissions(s, &budget);
@@ -264,7 +330,10 @@ void scheduler_plan(scheduler *s) {
 void scheduler_done(scheduler *s) {
     for (int32_t i = 0; i < s->n_parts; i++) {
         sequence *q = s->parts[i].q;
-        paging_commit(s->p, &q->pages, q->ids + q->pages.n_tokens, s->parts[i].n_tokens);
+        int32_t slot =
+            paging_commit(s->p, &q->pages, q->ids + q->pages.n_tokens, s->parts[i].n_tokens);
+        if (slot >= 0) s->saves[s->n_saves++] = (schedule_save){q, slot};
+        q->n_state = q->pages.n_tokens;
     }
     s->n_parts = 0;
 }
@@ -272,6 +341,7 @@ void scheduler_done(scheduler *s) {
 void scheduler_failed(scheduler *s) {
     for (int32_t i = 0; i < s->n_parts; i++) {
         paged_sequence *pages = &s->parts[i].q->pages;
+        s->parts[i].q->n_state = STATE_UNKNOWN;
         if (s->parts[i].copies)
             paging_release(s->p, pages);
         else

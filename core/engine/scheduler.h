@@ -11,6 +11,13 @@
  * and waits to be computed again. The first admitted is never stopped by others, so that something
  * always goes on.
  *
+ * A model may have state that cannot be cut at any token. Each running sequence then has its own, in
+ * memory of the owner's that `place` names; it stands for the first n_state tokens. A part of a step
+ * ends at the border of a page at the latest, and the state there is saved to a slot. A sequence whose
+ * state is not that of its tokens (it was admitted, forked, went back, took over pages, or its step
+ * failed) goes back to the longest prefix whose state is saved, or begins again, and runs the rest once
+ * more. The scheduler says what to load and to save; the owner moves the bytes.
+ *
  * Whoever owns a scheduler uses it from one thread at a time. Nothing is allocated after
  * scheduler_new.
  */
@@ -27,21 +34,39 @@ typedef struct sequence {
     /* the scheduler's */
     struct sequence *next; /* in the list of those that wait */
     bool running, waiting;
+    int32_t place;       /* 0 … max_running - 1 while it runs, no other's; -1 while it waits */
+    int32_t n_state;     /* tokens whose state its place has; -1: unknown */
     int32_t n_shared;    /* tokens that were found computed */
     int32_t n_preempted; /* times that it lost its pages while it ran */
 } sequence;
 
+enum {
+    SCHEDULE_LOAD_NONE = -1,  /* the place has the state already, or there is none */
+    SCHEDULE_LOAD_EMPTY = -2, /* the state before the first token */
+};
+
 typedef struct schedule_part {
     sequence *q;
     int32_t n_tokens; /* of q->ids, from pages.n_tokens on */
+    int32_t load;     /* slot to load into q->place before any part runs, or SCHEDULE_LOAD_… */
     bool copies;      /* the step copies a page for it */
 } schedule_part;
+
+/** The state in q->place is to be saved to `slot`. */
+typedef struct schedule_save {
+    const sequence *q;
+    int32_t slot;
+} schedule_save;
 
 typedef struct scheduler {
     paging *p;
     int32_t max_running; /* sequences that hold a place */
     int32_t max_chunk;   /* prompt tokens of a step */
+    bool has_state;      /* sequences have state that cannot be cut: scheduler_new sets it when the
+                            paging has slots; the owner does, before the first sequence, when there is
+                            state and nothing is shared */
     sequence **running;  /* [n_running] in the order of admission */
+    int32_t *places;     /* [max_running] from n_running on: those that are free */
     int32_t n_running;
     sequence *first, *last; /* that wait; those that ran before stand in front */
     int32_t n_waiting;
@@ -50,6 +75,9 @@ typedef struct scheduler {
     int32_t n_parts;
     page_copy *copies; /* [n_copies] to be made before the step's rows are written */
     int32_t n_copies;
+    schedule_save *saves; /* [n_saves] to be made in this order after the step, before the next plan
+                             and before a sequence is removed: one may take another's slot over */
+    int32_t n_saves;
 
     uint64_t n_preempted, n_copied;
 } scheduler;
@@ -61,21 +89,25 @@ fm_status scheduler_new(paging *p, int32_t max_running, int32_t max_chunk, sched
 void scheduler_free(scheduler *s);
 
 /** Takes a sequence that has tokens, and may hold pages already (a fork, a restored one), to the end
- * of the queue. */
+ * of the queue. Of those pages it keeps what lies before the last saved state, when there is state. */
 void scheduler_add(scheduler *s, sequence *q);
 
 /** Takes a sequence out, whether it waits or runs, and releases its pages. Not between scheduler_plan
  * and what ends the step. */
 void scheduler_remove(scheduler *s, sequence *q);
 
-/** Writes the next step down in `parts` and `copies`. No parts: nothing waits or runs. */
+/** Writes the next step down in `parts` and `copies`. No parts: nothing waits or runs. A running
+ * sequence may have gone back by paging_rollback since the last step, and may have other ids from there
+ * on. */
 void scheduler_plan(scheduler *s);
 
-/** The step was computed: its tokens are in the cache. */
+/** The step was computed: its tokens are in the cache. Writes down in `saves` which states are to be
+ * saved now; one that cannot be is given up with paging_unsave. */
 void scheduler_done(scheduler *s);
 
 /** The step was not computed: its reservations are taken back, all sequences stay where they are. One
- * whose page was to be copied may not have it, and gives up what it has: it is computed again. */
+ * whose page was to be copied may not have it, and gives up what it has: it is computed again. The
+ * states of its parts may have been written, and count as lost. */
 void scheduler_failed(scheduler *s);
 
 #endif

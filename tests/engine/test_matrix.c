@@ -85,7 +85,7 @@ typedef struct cell {
     int32_t n_steps[N_ASKED]; /* that began since it was submitted; 0: it was not */
     answer second[N_ASKED];   /* of forks and restored requests */
     bool has_second[N_ASKED];
-    int32_t n_rows[N_ASKED]; /* in the cache when it was saved */
+    int32_t n_rows[N_ASKED]; /* that its file holds */
     int32_t n_seconds, n_broken;
     int64_t n_preempted, n_shared; /* of all last events */
 } cell;
@@ -249,6 +249,13 @@ static void saved_path(const cell *c, int32_t k, char *out) {
     temp_dir_path(c->dir, name, out);
 }
 
+/** All that are cached, unless a window has lost some. */
+static int32_t rows_of_file(const fm_engine *e, const paged_sequence *pages) {
+    for (int32_t c = 0; c < e->paging.n_classes; c++)
+        if (pages->first[c] > 0) return 0;
+    return pages->n_tokens;
+}
+
 static void save_some(cell *c, fm_engine *e) {
     for (int32_t k = 0; k < c->n; k++) {
         if (!is_time(c, k)) continue;
@@ -256,7 +263,7 @@ static void save_some(cell *c, fm_engine *e) {
         fm_error err = {0};
         saved_path(c, k, path);
         begin_second(c, k, 0);
-        c->n_rows[k] = queue_find(&e->queue, c->id[k])->q.pages.n_tokens;
+        c->n_rows[k] = rows_of_file(e, &queue_find(&e->queue, c->id[k])->q.pages);
         if (fm_engine_save(e, c->id[k], path, &err) != FM_OK) fail_msg("%s", err.text);
     }
 }
@@ -376,6 +383,7 @@ MATRIX(llama_mha, f32)
 MATRIX(llama_mha, bf16)
 MATRIX(v3_groups, f32)
 MATRIX(v3_groups, bf16)
+MATRIX(qwen2_window, f32)
 
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, temp_dir_setup, temp_dir_teardown)
 
@@ -385,6 +393,7 @@ int main(void) {
         IN_DIR(matrix_llama_mha_bf16_gives_one_answer),
         IN_DIR(matrix_v3_groups_f32_gives_one_answer),
         IN_DIR(matrix_v3_groups_bf16_gives_one_answer),
+        IN_DIR(matrix_qwen2_window_f32_gives_one_answer),
     };
     return cmocka_run_group_tests_name("test_matrix", tests, NULL, NULL);
 }

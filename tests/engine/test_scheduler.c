@@ -8,12 +8,6 @@ static const paging_params shared_pages = {.n_classes = 1, .n_pages = {8}, .shar
 
 /* ---- Named cases ------------------------------------------------------------------------------- */
 
-static void expect_part(const fleet *f, int32_t i, const ship *v, int32_t n_tokens) {
-    assert_true(i < f->s.n_parts);
-    assert_ptr_equal(f->s.parts[i].q, &v->q);
-    assert_int_equal(f->s.parts[i].n_tokens, n_tokens);
-}
-
 static void scheduler_takes_newest_tokens_first_and_prompts_in_order(void **state) {
     fleet *f = *state;
     fleet_open(f, &shared_pages, 4, 10);
@@ -66,7 +60,6 @@ static void scheduler_stops_the_one_admitted_last_and_lets_it_in_first(void **st
     while (f->s.n_preempted == 0) fleet_step(f);
     assert_true(v[0]->q.running && v[1]->q.running && v[2]->q.waiting);
     assert_int_equal(v[2]->q.n_preempted, 1);
-    assert_int_equal(v[2]->q.pages.n_pages, 0);
     ship *late = fleet_add(f, 77, 0, 0, 5, 5);
     for (; v[2]->q.waiting; fleet_step(f)) assert_true(late->q.waiting);
     assert_int_equal(f->n_done, 1); /* the first has made room */
@@ -206,6 +199,21 @@ static void fork_any(odds *o) {
     fleet_fork(o->f, v, n_back);
 }
 
+/** One that runs goes back, with other tokens from there on. */
+static void go_back_any(odds *o) {
+    ship *v = any_live(o);
+    if (!v || !v->q.running || v->q.pages.n_tokens == 0) return;
+    int32_t most = below(o, 2) ? 8 : FLEET_MAX_TOKENS;
+    int32_t k = 1 + below(o, v->q.pages.n_tokens < most ? v->q.pages.n_tokens : most);
+    fleet_go_back(o->f, v, k, below(o, 500));
+}
+
+/** A saved state is lost. */
+static void lose_any(odds *o) {
+    int32_t n = o->f->p.slots.pool.n;
+    if (n > 0) paging_unsave(&o->f->p, below(o, n));
+}
+
 static void cancel_any(odds *o) {
     ship *v = any_live(o);
     if (v) fleet_remove(o->f, v);
@@ -221,6 +229,7 @@ static void step_any(odds *o) {
     bool was_denied = kind == 0 && pool->fail_in == 0;
     page_pool_fail_in(pool, 0);
     o->n_denied += was_denied;
+    f->n_unsaved = kind == 2;
     if (f->n_live > 0 && !was_denied) assert_true(f->s.n_parts > 0);
     if (kind == 1)
         fleet_fail(f);
@@ -238,6 +247,10 @@ static void operate(odds *o) {
         fork_any(o);
     else if (kind == 12 && below(o, 50) == 0)
         paging_drop_cached(&o->f->p);
+    else if (kind == 13 && below(o, 2) == 0)
+        go_back_any(o);
+    else if (kind == 14 && below(o, 2) == 0)
+        lose_any(o);
     else
         step_any(o);
 }
@@ -251,9 +264,20 @@ static void expect_none_forgotten(const fleet *f) {
         if (v->is_live) assert_true(f->n_steps - v->born < LONGEST);
 }
 
-static void run_random(fleet *f, const paging_params *pages, int32_t max_running, int32_t max_chunk,
-                       int64_t n) {
+/** States were saved and loaded, and sequences without one began with none. */
+static void expect_states_moved(const fleet *f, bool has_slots) {
+    print_message("%lld states saved, %lld loaded, %lld begun\n", (long long)f->n_saved,
+                  (long long)f->n_loaded, (long long)f->n_emptied);
+    assert_true(f->n_emptied > 0);
+    assert_int_equal(f->s.n_copied, 0); /* what is shared ends at a border */
+    assert_int_equal(f->n_saved > 0, has_slots);
+    assert_int_equal(f->n_loaded > 0, has_slots);
+}
+
+static void run_random(fleet *f, const paging_params *pages, bool has_state, int32_t max_running,
+                       int32_t max_chunk, int64_t n) {
     fleet_open(f, pages, max_running, max_chunk);
+    if (has_state) f->s.has_state = true;
     odds o = {.f = f,
               .random = (uint64_t)max_chunk << 40,
               .n_pages = pages->n_pages[0],
@@ -267,9 +291,12 @@ static void run_random(fleet *f, const paging_params *pages, int32_t max_running
                   (long long)f->n_steps, f->n_done, (unsigned long long)f->s.n_preempted,
                   (unsigned long long)f->s.n_copied, (unsigned long long)f->p.counts.n_adopted,
                   (long long)o.n_denied, (long long)f->longest);
-    assert_true(f->s.n_preempted > 0 && f->s.n_copied > 0 && o.n_denied > 0);
+    assert_true(f->s.n_preempted > 0 && o.n_denied > 0);
+    if (!has_state) assert_true(f->s.n_copied > 0);
     assert_true(f->longest < LONGEST);
-    if (pages->share) assert_true(f->p.counts.n_adopted > 0);
+    bool has_slots = pages->share && pages->n_snapshots > 0;
+    if (pages->share && (!has_state || has_slots)) assert_true(f->p.counts.n_adopted > 0);
+    if (f->s.has_state) expect_states_moved(f, has_slots);
     fleet_close(f);
 }
 
@@ -279,32 +306,47 @@ enum { N_OPERATIONS = 20000 };
 enum { N_OPERATIONS = 200000 };
 #endif
 
+typedef struct random_case {
+    paging_params pages;
+    int32_t max_running, max_chunk;
+} random_case;
+
+static void run_cases(fleet *f, const random_case *cases, size_t n, bool has_state) {
+    for (const random_case *c = cases; c < cases + n; c++)
+        run_random(f, &c->pages, has_state, c->max_running, c->max_chunk, N_OPERATIONS);
+}
+
 static void scheduler_rules_hold_after_random_operations(void **state) {
-    static const struct {
-        paging_params pages;
-        int32_t max_running, max_chunk;
-    } cases[] = {
+    static const random_case cases[] = {
         {{.n_classes = 1, .n_pages = {5}, .share = true}, 4, 40},
         {{.n_classes = 1, .n_pages = {24}, .share = true}, 8, 100},
         {{.n_classes = 1, .n_pages = {12}}, 8, 7},
         {{.n_classes = 2, .window = {0, 70}, .n_pages = {16, 12}, .share = true}, 6, 60},
         {{.n_classes = 2, .window = {30, 0}, .n_pages = {24, 10}, .n_rollback = 3}, 6, 200},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        run_random(*state, &cases[i].pages, cases[i].max_running, cases[i].max_chunk, N_OPERATIONS);
+    run_cases(*state, cases, sizeof cases / sizeof *cases, false);
 }
 
-static int fleet_setup(void **state) {
-    *state = calloc(1, sizeof(fleet));
-    return *state ? 0 : -1;
+/** Many slots, few, one; none, with pages that are shared or not; windows that going back is bounded
+ * by. */
+static void scheduler_states_are_those_of_the_tokens_after_random_operations(void **state) {
+    static const random_case cases[] = {
+        {{.n_classes = 1, .n_pages = {24}, .n_snapshots = 32, .share = true}, 8, 100},
+        {{.n_classes = 1, .n_pages = {16}, .n_snapshots = 4, .share = true}, 6, 200},
+        {{.n_classes = 1, .n_pages = {5}, .n_snapshots = 1, .share = true}, 4, 40},
+        {{.n_classes = 2,
+          .window = {0, 70},
+          .n_pages = {16, 12},
+          .n_rollback = 3,
+          .n_snapshots = 8,
+          .share = true},
+         6,
+         70},
+        {{.n_classes = 1, .n_pages = {16}, .share = true}, 6, 30},
+        {{.n_classes = 2, .window = {30, 0}, .n_pages = {24, 16}}, 6, 90},
+    };
+    run_cases(*state, cases, sizeof cases / sizeof *cases, true);
 }
-
-static int fleet_teardown(void **state) {
-    free(*state);
-    return 0;
-}
-
-#define WITH_FLEET(test) cmocka_unit_test_setup_teardown(test, fleet_setup, fleet_teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -318,6 +360,7 @@ int main(void) {
         WITH_FLEET(scheduler_leaves_a_page_for_each_that_runs),
         WITH_FLEET(scheduler_failed_steps_are_planned_again),
         WITH_FLEET(scheduler_rules_hold_after_random_operations),
+        WITH_FLEET(scheduler_states_are_those_of_the_tokens_after_random_operations),
     };
     return cmocka_run_group_tests_name("test_scheduler", tests, NULL, NULL);
 }

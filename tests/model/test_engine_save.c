@@ -204,7 +204,8 @@ static void engine_restore_refuses_other_models_and_formats(void **state) {
         fm_error err = {0};
         run r = run_open(dirs[i], &others[i]);
         expect_error("other", restore(r.engine, path, &unused, &err), &err,
-                     i < 2 ? FM_ERR_UNSUPPORTED : FM_ERR_LIMIT, i < 2 ? "another model" : "context");
+                     i < 2 ? FM_ERR_UNSUPPORTED : FM_ERR_LIMIT,
+                     i < 2 ? "another model" : "context");
         assert_int_equal(restore(r.engine, "/absent/a.saved", &unused, NULL), FM_ERR_NOT_FOUND);
         assert_int_equal(restore(r.engine, dir->path, &unused, NULL), FM_ERR_IO);
         run_close(&r);

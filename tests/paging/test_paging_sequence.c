@@ -270,6 +270,23 @@ static void paging_least_recently_used_state_gives_its_slot(void **state) {
     finish(&p, &a, &b);
 }
 
+static void paging_state_that_could_not_be_saved_is_forgotten(void **state) {
+    (void)state;
+    paging p = paging_of((paging_params){.n_pages = {20}, .n_snapshots = 2});
+    paged_sequence a = sequence_of(&p, 1), b = sequence_of(&p, 1);
+    text t = text_of(0, 0);
+    int32_t slot, first = run_to(&p, &a, &t, ROWS), second = run_to(&p, &a, &t, 2 * ROWS);
+    paging_unsave(&p, second);
+    assert_int_equal(p.slots.pool.n_free, 1);
+    assert_int_equal(paging_saved(&p, &a, 2 * ROWS, &slot), ROWS);
+    assert_int_equal(slot, first);
+    paging_unsave(&p, second); /* is free already */
+    assert_int_equal(p.slots.pool.n_free, 1);
+    assert_int_equal(paging_adopt(&p, &b, t.ids, MAX_TOKENS, &slot), ROWS);
+    assert_int_equal(run_to(&p, &b, &t, 2 * ROWS), second); /* asks again */
+    finish(&p, &a, &b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paging_window_pages_leave_when_no_token_needs_them),
@@ -285,6 +302,7 @@ int main(void) {
         cmocka_unit_test(paging_state_is_saved_at_borders_alone),
         cmocka_unit_test(paging_prefix_ends_at_a_saved_state),
         cmocka_unit_test(paging_least_recently_used_state_gives_its_slot),
+        cmocka_unit_test(paging_state_that_could_not_be_saved_is_forgotten),
     };
     return cmocka_run_group_tests_name("test_paging_sequence", tests, NULL, NULL);
 }

@@ -68,20 +68,20 @@ static inline char *fixture_write(const fixture_json *part) {
     return out;
 }
 
-static inline fm_status fixture_parse(const fixture_json *part, const char *config,
+static inline fm_status fixture_parse(const fixture_json *part, const char *config_text,
                                       fm_tokenizer **out, fm_error *err) {
     char *text = fixture_write(part);
-    fm_status status =
-        tokenizer_parse(text, strlen(text), config, config ? strlen(config) : 0, out, err);
+    fm_status status = tokenizer_parse(text, strlen(text), config_text,
+                                       config_text ? strlen(config_text) : 0, out, err);
     free(text);
     return status;
 }
 
 /** A tokenizer that has to be right. */
-static inline fm_tokenizer *fixture_make(const fixture_json *part, const char *config) {
+static inline fm_tokenizer *fixture_make(const fixture_json *part, const char *config_text) {
     fm_tokenizer *t = NULL;
     fm_error err = {0};
-    if (fixture_parse(part, config, &t, &err) != FM_OK) fail_msg("%s", err.text);
+    if (fixture_parse(part, config_text, &t, &err) != FM_OK) fail_msg("%s", err.text);
     return t;
 }
 
