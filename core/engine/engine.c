@@ -187,10 +187,13 @@ fm_status fm_engine_submit(fm_engine *e, const fm_request *asked, uint64_t *id, 
     return engine_enqueue(e, r, id, err);
 }
 
-fm_status fm_engine_cancel(fm_engine *e, uint64_t id, fm_error *err) {
-    if (queue_cancel(&e->queue, id)) return FM_OK;
+fm_status engine_not_found(uint64_t id, fm_error *err) {
     return error_set(err, FM_ERR_NOT_FOUND, "request %llu has ended, or never was",
                      (unsigned long long)id);
+}
+
+fm_status fm_engine_cancel(fm_engine *e, uint64_t id, fm_error *err) {
+    return queue_cancel(&e->queue, id) ? FM_OK : engine_not_found(id, err);
 }
 
 bool fm_engine_wait(fm_engine *e, double seconds) {

@@ -47,6 +47,9 @@ forward engine_pass(fm_engine *e);
 /** Hands a new request to the queue, or frees it with its pages. Any thread, when it has no pages. */
 fm_status engine_enqueue(fm_engine *e, request *r, uint64_t *id, fm_error *err);
 
+/** FM_ERR_NOT_FOUND, in words, for the id of a request that is not there. */
+fm_status engine_not_found(uint64_t id, fm_error *err);
+
 /** Adds the next n tokens of a sequence to the step. */
 void engine_add_part(fm_engine *e, const paged_sequence *pages, const int32_t *ids, int32_t n);
 

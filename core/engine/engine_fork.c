@@ -36,9 +36,7 @@ static void share_pages(fm_engine *e, request *parent, request *child) {
 static fm_status fork_request(fm_engine *e, uint64_t parent_id, const fm_fork *fork, uint64_t *id,
                               fm_error *err) {
     request *child, *parent = queue_find(&e->queue, parent_id);
-    if (!parent)
-        return error_set(err, FM_ERR_NOT_FOUND, "request %llu has ended, or never was",
-                         (unsigned long long)parent_id);
+    if (!parent) return engine_not_found(parent_id, err);
     int32_t n_answer = request_n_generated(parent);
     if (fork->n_back < 0 || fork->n_back > n_answer)
         return error_set(err, FM_ERR_ARG, "n_back %d is out of range: the answer has %d tokens",

@@ -27,9 +27,7 @@ static fm_status settle_rows(fm_engine *e, paged_sequence *pages, fm_error *err)
 
 static fm_status save_request(fm_engine *e, uint64_t id, const char *path, fm_error *err) {
     const request *r = queue_find(&e->queue, id);
-    if (!r)
-        return error_set(err, FM_ERR_NOT_FOUND, "request %llu has ended, or never was",
-                         (unsigned long long)id);
+    if (!r) return engine_not_found(id, err);
     if (request_n_generated(r) >= r->max_new)
         return error_set(err, FM_ERR_STATE,
                          "request %llu has no token left to give: it ends with the next step",
