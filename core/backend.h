@@ -71,6 +71,7 @@ typedef struct fm_device_info {
     uint64_t memory_free;   /* bytes */
     uint32_t weight_dtypes; /* bit (1 << fm_dtype) for each format weights may have */
     uint32_t cache_dtypes;  /* the same for caches */
+    bool async;             /* submit returns before the work is done */
 } fm_device_info;
 
 /** Opens a device of the kind that `backend` implements. */

@@ -1,6 +1,7 @@
 /* draw.c - logits in groups of rows: head and head_topk on the device, then the sampler row by row. */
 #include "draw.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,15 +54,14 @@ void draw_begin(draw *d) {
     d->n_orders = 0;
 }
 
-void draw_add(draw *d, request *r, int32_t row, drawn *out) {
+void draw_add(draw *d, request *r, int32_t row) {
     draw_order *order = &d->orders[d->n_orders++];
     order->r = r;
     order->row = row;
-    order->out = out;
     if (!r->mask) return;
     memset(order->mask, 0xff, mask_words(d) * sizeof *order->mask);
     if (!r->mask(r->mask_user, r->q.ids + r->n_prompt, request_n_generated(r), order->mask))
-        atomic_store_explicit(&r->cancelled, true, memory_order_relaxed);
+        request_cancel(r);
 }
 
 static penalty_history history_of(const request *r) {
@@ -88,11 +88,13 @@ static void add_row(draw *d, const draw_order *order) {
 
 /** Row i of the group: from its candidates, or where they are too few from the whole row. */
 static fm_status draw_row(draw *d, const forward *f, int32_t i, const draw_order *order) {
-    const request *r = order->r;
+    request *r = order->r;
     const sampler_row row = head_row(&d->head, i);
     uint64_t counter = (uint64_t)request_n_generated(r);
     fm_logprob token = {.id = 0};
-    drawn *out = order->out;
+    drawn *out = &r->drawn;
+    assert(!r->has_untold_token);
+    *out = (drawn){0};
     out->status = sampler_draw(&r->sampling, &row, counter, &token);
     if (out->status == FM_OK && token.id < 0) {
         const sampler_logits all = head_logits(&d->head, i, d->logits);
@@ -106,25 +108,41 @@ static fm_status draw_row(draw *d, const forward *f, int32_t i, const draw_order
     return FM_OK;
 }
 
-static fm_status draw_group(draw *d, const forward *f, const draw_order *orders, int32_t n) {
-    int32_t rows[ACTIVATIONS_LOGIT_ROWS];
+/** Encodes and submits the group that begins with order `first`. */
+static fm_status start_group(draw *d, const forward *f, int32_t first) {
+    const draw_order *orders = d->orders + first;
+    int32_t rows[ACTIVATIONS_LOGIT_ROWS], n = group_size(d, orders, d->n_orders - first);
+    d->first = first;
+    d->n_group = n;
     head_begin(&d->head);
     for (int32_t i = 0; i < n; i++) {
         rows[i] = orders[i].row;
         add_row(d, &orders[i]);
     }
-    FM_TRY(forward_head(f, rows, n));
-    FM_TRY(head_run(&d->head, tensor_slice(f->a->logits, 0, 0, n)));
-    for (int32_t i = 0; i < n; i++) FM_TRY(draw_row(d, f, i, &orders[i]));
+    if (n > 0) {
+        FM_TRY(forward_head(f, rows, n));
+        FM_TRY(head_encode(&d->head, tensor_slice(f->a->logits, 0, 0, n)));
+    }
+    return device_submit(d->dev, &d->ticket);
+}
+
+/** Waits for the group that was started, and draws its tokens. */
+static fm_status finish_group(draw *d, const forward *f) {
+    FM_TRY(device_wait(d->dev, d->ticket));
+    if (d->n_group > 0) FM_TRY(head_read(&d->head));
+    for (int32_t i = 0; i < d->n_group; i++) FM_TRY(draw_row(d, f, i, &d->orders[d->first + i]));
     return FM_OK;
 }
 
-fm_status draw_run(draw *d, const forward *f) {
-    if (d->n_orders == 0) return forward_finish(f);
-    for (int32_t first = 0; first < d->n_orders;) {
-        int32_t n = group_size(d, d->orders + first, d->n_orders - first);
-        FM_TRY(draw_group(d, f, d->orders + first, n));
-        first += n;
+fm_status draw_start(draw *d, const forward *f) {
+    return start_group(d, f, 0);
+}
+
+fm_status draw_finish(draw *d, const forward *f) {
+    FM_TRY(finish_group(d, f));
+    for (int32_t next = d->n_group; next < d->n_orders; next += d->n_group) {
+        FM_TRY(start_group(d, f, next));
+        FM_TRY(finish_group(d, f));
     }
     return FM_OK;
 }

@@ -9,22 +9,10 @@
 #include "head.h"
 #include "request.h"
 
-/** What became of one draw. */
-typedef struct drawn {
-    bool wanted;
-    fm_status status; /* FM_ERR_NOT_FINITE when the logits are not, FM_ERR_ARG when no token is
-                         allowed; then there is none */
-    int32_t id;
-    float logprob; /* of id, and of the alternatives, where the request asks for them */
-    int32_t n_top;
-    fm_logprob top[FM_MAX_LOGPROBS];
-} drawn;
-
 typedef struct draw_order {
     request *r;
     int32_t row;    /* the token of the step whose logits it draws from */
     uint32_t *mask; /* [(V + 31) / 32] of allowed ids; filled where the request has a mask */
-    drawn *out;
 } draw_order;
 
 typedef struct draw {
@@ -32,9 +20,11 @@ typedef struct draw {
     int32_t vocab_size;
     draw_order *orders; /* [n_orders] of the step */
     int32_t n_orders;
-    uint32_t *masks; /* [max_sequences, (V + 31) / 32] */
-    float *logits;   /* [V] a whole row */
-    head head;       /* of a group of rows */
+    int32_t first, n_group; /* of the orders, those that were submitted last */
+    uint64_t ticket;        /* of that */
+    uint32_t *masks;        /* [max_sequences, (V + 31) / 32] */
+    float *logits;          /* [V] a whole row */
+    head head;              /* of a group of rows */
     sampler sampler;
 } draw;
 
@@ -45,11 +35,15 @@ void draw_free(draw *d);
 
 /** Empties the list of draws. */
 void draw_begin(draw *d);
-/** Asks for the next token of a request from the logits of the step's token `row`; `out` is filled by
- * draw_run. Calls the request's mask function, and cancels the request when that says so. */
-void draw_add(draw *d, request *r, int32_t row, drawn *out);
-/** Draws all, after forward_layers, and waits for the device. A status other than FM_OK is the
- * device's; what is wrong with one row stands in its `drawn`. */
-fm_status draw_run(draw *d, const forward *f);
+/** Asks for the next token of a request from the logits of the step's token `row`. Calls the request's
+ * mask function, and cancels the request when that says so. */
+void draw_add(draw *d, request *r, int32_t row);
+/** After forward_layers: encodes what the first group needs and submits it, with all that was encoded
+ * before, also where there is nothing to draw. */
+fm_status draw_start(draw *d, const forward *f);
+/** Waits for the device and draws all, group by group, into the requests' `drawn`, which are not
+ * touched before. A status other than FM_OK is the device's; what is wrong with one row stands in its
+ * `drawn`. */
+fm_status draw_finish(draw *d, const forward *f);
 
 #endif

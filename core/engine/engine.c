@@ -69,9 +69,8 @@ static fm_status make_workspace(fm_engine *e, fm_error *err) {
     FM_TRY(activations_new(c, m->dev, max_tokens, &e->a, err));
     FM_TRY(step_new(m->dev, &params, &e->s, err));
     FM_TRY(draw_new(m->dev, c->vocab_size, m->max_sequences, m->max_context, &e->draw, err));
-    e->drawn = calloc((size_t)m->max_sequences, sizeof *e->drawn);
     e->logits = calloc((size_t)ACTIVATIONS_LOGIT_ROWS * (size_t)c->vocab_size, sizeof *e->logits);
-    if (e->drawn && e->logits) return FM_OK;
+    if (e->logits) return FM_OK;
     return error_set(err, FM_ERR_MEMORY, "out of memory for an engine");
 }
 
@@ -85,6 +84,9 @@ static fm_status make(fm_engine *e, const fm_engine_params *params, fm_error *er
                                .max_context = e->model->max_context,
                                .end_ids = c->end_ids,
                                .n_end_ids = (size_t)c->n_end_ids};
+    e->events = (events){.scheduler = &e->scheduler,
+                         .queue = &e->queue,
+                         .at_once = !device_info(e->model->dev)->async};
     return queue_new(e->params.max_queued, &e->queue, err);
 }
 
@@ -117,7 +119,6 @@ void fm_engine_free(fm_engine *e) {
     release_all(e);
     queue_free(&e->queue);
     free(e->logits);
-    free(e->drawn);
     draw_free(&e->draw);
     step_free(&e->s);
     activations_free(&e->a);

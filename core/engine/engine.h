@@ -9,7 +9,7 @@
 #include "../model/forward.h"
 #include "../model/model.h"
 #include "draw.h"
-#include "queue.h"
+#include "events.h"
 
 struct fm_engine {
     fm_model *model;
@@ -21,8 +21,8 @@ struct fm_engine {
     scheduler scheduler;
     request_rules rules;
     queue queue;
+    events events; /* of the last step, on a device that computes by itself */
     draw draw;
-    drawn *drawn;          /* [max_sequences] what the step drew, part by part */
     paged_sequence prompt; /* of the calls that compute logits */
     float *logits;         /* [ACTIVATIONS_LOGIT_ROWS, V] of the same */
     uint64_t n_steps, n_tokens_run;

@@ -1,11 +1,11 @@
 /* engine_fork.c - a second request that goes on from where another one is. */
 #include "engine.h"
 
-/** What the parent was asked, with its answer so far, less n_back tokens, as part of the prompt. */
-static fm_request ask_again(const request *parent, const fm_fork *fork) {
+/** What the parent was asked, with the first n_answer tokens of its answer, as part of the prompt. */
+static fm_request ask_again(const request *parent, const fm_fork *fork, int32_t n_answer) {
     return (fm_request){
         .ids = parent->q.ids,
-        .n_ids = (size_t)(parent->q.n_ids - fork->n_back),
+        .n_ids = (size_t)(parent->n_prompt + n_answer),
         .max_new = fork->max_new > 0 ? fork->max_new : parent->max_new,
         .sampling = fork->sampling ? *fork->sampling : parent->sampling,
         .end_ids = parent->end_ids,
@@ -37,13 +37,14 @@ static fm_status fork_request(fm_engine *e, uint64_t parent_id, const fm_fork *f
                               fm_error *err) {
     request *child, *parent = queue_find(&e->queue, parent_id);
     if (!parent) return engine_not_found(parent_id, err);
-    int32_t n_answer = request_n_generated(parent);
+    int32_t n_answer = request_n_told(parent); /* n_back counts from what the caller has seen */
     if (fork->n_back < 0 || fork->n_back > n_answer)
         return error_set(err, FM_ERR_ARG, "n_back %d is out of range: the answer has %d tokens",
                          (int)fork->n_back, (int)n_answer);
     if (fork->max_new < 0) return error_set(err, FM_ERR_ARG, "max_new must not be negative");
-    const fm_request asked = ask_again(parent, fork);
-    FM_TRY(request_new(&e->rules, &asked, n_answer - fork->n_back, &child, err));
+    n_answer -= fork->n_back;
+    const fm_request asked = ask_again(parent, fork, n_answer);
+    FM_TRY(request_new(&e->rules, &asked, n_answer, &child, err));
     child->deadline = parent->deadline;
     share_pages(e, parent, child);
     return engine_enqueue(e, child, id, err);

@@ -28,12 +28,13 @@ static fm_status settle_rows(fm_engine *e, paged_sequence *pages, fm_error *err)
 static fm_status save_request(fm_engine *e, uint64_t id, const char *path, fm_error *err) {
     const request *r = queue_find(&e->queue, id);
     if (!r) return engine_not_found(id, err);
-    if (request_n_generated(r) >= r->max_new)
+    int32_t n_answer = request_n_told(r); /* what is restored gives events for the tokens behind */
+    if (n_answer >= r->max_new)
         return error_set(err, FM_ERR_STATE,
                          "request %llu has no token left to give: it ends with the next step",
                          (unsigned long long)id);
     FM_TRY(settle(e, err));
-    return saved_write(e, path, r, &r->q.pages, r->q.ids, r->q.n_ids, err);
+    return saved_write(e, path, r, &r->q.pages, r->q.ids, r->n_prompt + n_answer, err);
 }
 
 fm_status fm_engine_save(fm_engine *e, uint64_t id, const char *path, fm_error *err) {

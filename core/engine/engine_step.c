@@ -1,68 +1,14 @@
 /*
- * engine_step.c - one step: take what was submitted, end what is over, plan, compute, deliver. A
+ * engine_step.c - one step: take what was submitted, end what is over, plan, compute, settle. A
  * request's tokens, counts and text change here only, and only when the whole step was computed.
+ * events.c tells what was settled: at once, or where the device computes by itself while it computes
+ * the next step.
  */
 #include "../base/fp.h"
 #include "../base/os.h"
 #include "engine.h"
 
 enum { TRIES = 2 }; /* steps in a row that may fail before the requests in them end */
-
-/* ---- Events ------------------------------------------------------------------------------------ */
-
-/** Ends a request. Its pages and its place go first, so that the last event may submit into them. */
-static void finish(fm_engine *e, request *r, fm_finish reason, fm_status status) {
-    scheduler_remove(&e->scheduler, &r->q);
-    queue_end(&e->queue, r);
-    answer_text_end(&r->text);
-    r->on_event(r->user, &(fm_event){
-                             .request = r->id,
-                             .id = -1,
-                             .finish = reason,
-                             .text = r->text.text,
-                             .text_length = r->text.length,
-                             .status = status,
-                             .n_prompt = r->n_prompt,
-                             .n_prefilled = r->n_prefilled,
-                             .n_shared = r->q.n_shared,
-                             .n_generated = request_n_generated(r),
-                             .n_preempted = r->q.n_preempted,
-                             .wait_seconds = r->wait_seconds,
-                             .prefill_seconds = r->prefill_seconds,
-                             .decode_seconds = r->decode_seconds,
-                         });
-    request_free(r);
-}
-
-static bool is_cancelled(request *r) {
-    return atomic_load_explicit(&r->cancelled, memory_order_relaxed);
-}
-
-/** Delivers a drawn token, and ends the request when it is an end token, completes a stop string, or
- * is the last one. */
-static void accept(fm_engine *e, request *r, const drawn *d) {
-    if (request_is_end(r, d->id)) {
-        finish(e, r, FM_FINISH_STOP, FM_OK);
-        return;
-    }
-    r->q.ids[r->q.n_ids++] = d->id;
-    bool stopped = answer_text_push(&r->text, d->id);
-    bool go_on = r->on_event(r->user, &(fm_event){
-                                          .request = r->id,
-                                          .id = d->id,
-                                          .text = r->text.text,
-                                          .text_length = r->text.length,
-                                          .logprob = d->logprob,
-                                          .top = d->top,
-                                          .n_top = d->n_top,
-                                      });
-    if (!go_on || is_cancelled(r))
-        finish(e, r, FM_FINISH_CANCELLED, FM_OK);
-    else if (stopped)
-        finish(e, r, FM_FINISH_STOP, FM_OK);
-    else if (request_n_generated(r) >= r->max_new)
-        finish(e, r, FM_FINISH_LENGTH, FM_OK);
-}
 
 /* ---- Before a step ----------------------------------------------------------------------------- */
 
@@ -77,14 +23,15 @@ static void take_submitted(fm_engine *e) {
 /** Ends a request that was cancelled, is late, or has no room for a token (its prompt fills the
  * context); true when it has. */
 static bool end_if_over(fm_engine *e, request *r, double now) {
-    if (is_cancelled(r))
-        finish(e, r, FM_FINISH_CANCELLED, FM_OK);
+    fm_finish end = FM_FINISH_NONE;
+    if (request_is_cancelled(r))
+        end = FM_FINISH_CANCELLED;
     else if (r->deadline > 0.0 && now >= r->deadline)
-        finish(e, r, FM_FINISH_DEADLINE, FM_OK);
+        end = FM_FINISH_DEADLINE;
     else if (request_n_generated(r) >= r->max_new)
-        finish(e, r, FM_FINISH_LENGTH, FM_OK);
-    else
-        return false;
+        end = FM_FINISH_LENGTH;
+    if (end == FM_FINISH_NONE) return false;
+    events_add_end(&e->events, r, end, FM_OK);
     return true;
 }
 
@@ -112,28 +59,36 @@ static void write_step(fm_engine *e) {
         request *r = request_of(s->parts[i].q);
         int32_t first = r->q.pages.n_tokens, n = s->parts[i].n_tokens;
         engine_add_part(e, &r->q.pages, r->q.ids + first, n);
-        e->drawn[i] = (drawn){.wanted = first + n == r->q.n_ids};
-        if (e->drawn[i].wanted) draw_add(&e->draw, r, e->s.n_tokens - 1, &e->drawn[i]);
+        if (first + n == r->q.n_ids) draw_add(&e->draw, r, e->s.n_tokens - 1);
     }
 }
 
-static fm_status compute(fm_engine *e) {
+/** Encodes and submits it. */
+static fm_status start(fm_engine *e) {
     forward f = engine_pass(e);
     FM_TRY(engine_copy_pages(e, e->scheduler.copies, e->scheduler.n_copies));
     FM_TRY(step_upload(&e->s));
     FM_TRY(forward_layers(&f));
-    return draw_run(&e->draw, &f);
+    return draw_start(&e->draw, &f);
 }
 
-/** compute in the default floating-point environment; the time it took is `seconds`. */
-static fm_status compute_timed(fm_engine *e, double *seconds, fm_error *err) {
+/** Waits for it and draws. */
+static fm_status finish(fm_engine *e) {
+    forward f = engine_pass(e);
+    return draw_finish(&e->draw, &f);
+}
+
+/** Computes the planned step, in the default floating-point environment. What the step before has left
+ * to tell is told between, while the device is busy; when there was nothing to submit, all the same. */
+static fm_status compute(fm_engine *e, fm_error *err) {
     fenv_t caller;
-    double start = os_seconds();
     write_step(e);
     fp_begin(&caller);
-    fm_status status = engine_computed(e, &caller, compute(e), err);
-    *seconds = os_seconds() - start;
-    return status;
+    fm_status status = engine_computed(e, &caller, start(e), err);
+    events_tell(&e->events, true);
+    if (status != FM_OK) return status;
+    fp_begin(&caller);
+    return engine_computed(e, &caller, finish(e), err);
 }
 
 /* ---- After a step ------------------------------------------------------------------------------ */
@@ -156,30 +111,47 @@ static void count_part(fm_engine *e, const schedule_part *part, double seconds) 
     }
 }
 
-/** The tokens of a step are in the cache: delivers what was drawn. */
-static void deliver(fm_engine *e, double seconds) {
-    scheduler *s = &e->scheduler;
-    int32_t n_parts = s->n_parts;
-    e->n_steps++;
-    for (int32_t i = 0; i < n_parts; i++) count_part(e, &s->parts[i], seconds);
-    scheduler_done(s);
-    for (int32_t i = 0; i < n_parts; i++) {
-        request *r = request_of(s->parts[i].q);
-        if (!e->drawn[i].wanted) continue;
-        if (is_cancelled(r)) /* while it was computed, or by its mask */
-            finish(e, r, FM_FINISH_CANCELLED, FM_OK);
-        else if (e->drawn[i].status != FM_OK)
-            finish(e, r, FM_FINISH_ERROR, e->drawn[i].status);
-        else
-            accept(e, r, &e->drawn[i]);
+/** Appends a drawn token. It ends the request when it is an end token, completes a stop string, or is
+ * the last one. */
+static void settle_token(fm_engine *e, request *r) {
+    fm_finish end = FM_FINISH_NONE;
+    if (request_is_end(r, r->drawn.id)) {
+        events_add_end(&e->events, r, FM_FINISH_STOP, FM_OK);
+        return;
     }
+    r->q.ids[r->q.n_ids++] = r->drawn.id;
+    if (answer_text_push(&r->text, r->drawn.id))
+        end = FM_FINISH_STOP;
+    else if (request_n_generated(r) >= r->max_new)
+        end = FM_FINISH_LENGTH;
+    events_add_token(&e->events, r, end);
+}
+
+/** What a draw means to its request. */
+static void settle_draw(fm_engine *e, request *r) {
+    if (request_is_cancelled(r)) /* while it was computed, or by its mask */
+        events_add_end(&e->events, r, FM_FINISH_CANCELLED, FM_OK);
+    else if (r->drawn.status != FM_OK)
+        events_add_end(&e->events, r, FM_FINISH_ERROR, r->drawn.status);
+    else
+        settle_token(e, r);
+}
+
+/** The tokens of a step are in the cache, and the next ones are drawn. */
+static void settle(fm_engine *e, double seconds) {
+    scheduler *s = &e->scheduler;
+    e->n_steps++;
+    for (int32_t i = 0; i < s->n_parts; i++) count_part(e, &s->parts[i], seconds);
+    scheduler_done(s);
+    for (int32_t i = 0; i < e->draw.n_orders; i++) settle_draw(e, e->draw.orders[i].r);
 }
 
 /** Ends everything: the device is lost. */
 static void end_all(fm_engine *e, fm_status status) {
     scheduler *s = &e->scheduler;
-    while (s->n_running > 0) finish(e, request_of(s->running[0]), FM_FINISH_ERROR, status);
-    while (s->first) finish(e, request_of(s->first), FM_FINISH_ERROR, status);
+    while (s->n_running > 0)
+        events_add_end(&e->events, request_of(s->running[0]), FM_FINISH_ERROR, status);
+    while (s->first) events_add_end(&e->events, request_of(s->first), FM_FINISH_ERROR, status);
 }
 
 /** A step that could not be computed: its requests stay for another try, or end. */
@@ -193,21 +165,25 @@ static void give_up(fm_engine *e, fm_status status) {
     }
     for (int32_t i = 0; i < n_parts; i++) {
         request *r = request_of(s->parts[i].q);
-        if (++r->n_failed >= TRIES) finish(e, r, FM_FINISH_ERROR, status);
+        if (++r->n_failed >= TRIES) events_add_end(&e->events, r, FM_FINISH_ERROR, status);
     }
 }
 
 static fm_status run_step(fm_engine *e, fm_error *err) {
-    double seconds = 0.0;
+    fm_status status = FM_OK;
     take_submitted(e);
     end_those_over(e);
     scheduler_plan(&e->scheduler);
-    if (e->scheduler.n_parts == 0) return FM_OK;
-    fm_status status = compute_timed(e, &seconds, err);
-    if (status == FM_OK)
-        deliver(e, seconds);
-    else
+    if (e->scheduler.n_parts > 0) {
+        double began = os_seconds();
+        status = compute(e, err);
+        if (status == FM_OK) {
+            settle(e, os_seconds() - began);
+            return FM_OK;
+        }
         give_up(e, status);
+    }
+    events_tell(&e->events, false); /* no step is under way that could be told beside */
     return status;
 }
 

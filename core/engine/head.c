@@ -153,7 +153,15 @@ static void name_outputs(const head *h, fm_head_topk *a) {
     a->best_raw = view(h, h->best_raw, FM_DTYPE_F32, h->n_rows, h->n_best);
 }
 
-static fm_status download(const head *h, const fm_head_topk *a) {
+fm_status head_encode(head *h, fm_tensor logits) {
+    h->args = (fm_head_topk){.logits = logits};
+    name_outputs(h, &h->args);
+    FM_TRY(upload(h, &h->args));
+    return op_head_topk(h->dev, &h->args);
+}
+
+fm_status head_read(head *h) {
+    const fm_head_topk *a = &h->args;
     FM_TRY(device_read(h->dev, a->ids, h->ids));
     FM_TRY(device_read(h->dev, a->values, h->values));
     FM_TRY(device_read(h->dev, a->raw, h->raw));
@@ -161,19 +169,6 @@ static fm_status download(const head *h, const fm_head_topk *a) {
     if (h->n_best == 0) return FM_OK;
     FM_TRY(device_read(h->dev, a->best_ids, h->best_ids));
     return device_read(h->dev, a->best_raw, h->best_raw);
-}
-
-fm_status head_run(head *h, fm_tensor logits) {
-    fm_head_topk a = {.logits = logits};
-    uint64_t ticket;
-    name_outputs(h, &a);
-    fm_status status = upload(h, &a);
-    if (status == FM_OK) status = op_head_topk(h->dev, &a);
-    if (status == FM_OK) status = device_submit(h->dev, &ticket);
-    if (status == FM_OK) status = device_wait(h->dev, ticket);
-    if (status == FM_OK) return download(h, &a);
-    device_abandon(h->dev);
-    return status;
 }
 
 /* ---- What was found -------------------------------------------------------------------------- */

@@ -37,6 +37,7 @@ typedef struct head {
     void *memory;         /* of all these arrays */
     penalty_edits *views; /* [L] the edits of a row */
     fm_buf *buf;          /* the same arrays on the device, one after the other */
+    fm_head_topk args;    /* of head_encode */
 } head;
 
 fm_status head_new(fm_device *dev, const head_limits *limits, head *out, fm_error *err);
@@ -52,11 +53,14 @@ void head_add(head *h, const fm_sampling *p, const penalty_history *history, int
 /** The mask of the row added last, all bits set, to be cleared. */
 uint32_t *head_mask(head *h);
 
-/** Finds candidates and sums of all rows of `logits`, [L, V] on the device, in the order in which
- * they were added. Blocks. */
-fm_status head_run(head *h, fm_tensor logits);
+/** Encodes the search for candidates and sums of all rows of `logits`, [L, V] on the device, in the
+ * order in which they were added; at least one. */
+fm_status head_encode(head *h, fm_tensor logits);
 
-/** What was found for row i, for sampler_draw; valid until the next head_run. */
+/** Reads what head_encode found, after it was submitted and waited for. */
+fm_status head_read(head *h);
+
+/** What was found for row i, for sampler_draw; valid until the next head_read. */
 sampler_row head_row(const head *h, int32_t i);
 
 /** For sampler_draw_all: row i with `logits` [V], the same read from the device. */

@@ -76,7 +76,7 @@ static request *find(const queue *q, uint64_t id) {
 bool queue_cancel(queue *q, uint64_t id) {
     pthread_mutex_lock(&q->mutex);
     request *r = find(q, id);
-    if (r) atomic_store_explicit(&r->cancelled, true, memory_order_relaxed);
+    if (r) request_cancel(r);
     pthread_mutex_unlock(&q->mutex);
     return r != NULL;
 }

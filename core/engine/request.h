@@ -21,6 +21,16 @@ typedef struct request_rules {
     size_t n_end_ids;
 } request_rules;
 
+/** What became of a draw. */
+typedef struct drawn {
+    fm_status status; /* FM_ERR_NOT_FINITE when the logits are not, FM_ERR_ARG when no token is
+                         allowed; then there is none */
+    int32_t id;
+    float logprob; /* of id, and of the alternatives, where the request asks for them */
+    int32_t n_top;
+    fm_logprob top[FM_MAX_LOGPROBS];
+} drawn;
+
 typedef struct request {
     sequence q; /* first: a sequence of the scheduler is the beginning of its request */
     uint64_t id;
@@ -47,6 +57,14 @@ typedef struct request {
     double wait_seconds, prefill_seconds, decode_seconds;
     bool has_run; /* was in a step */
     answer_text text;
+    drawn drawn; /* the newest; the next is not drawn before the event of this one was told */
+
+    /* what is to be told: events.h */
+    bool is_in_events;
+    bool has_untold_token; /* the last of q.ids */
+    fm_finish end;         /* why it has ended, FM_FINISH_NONE: it has not */
+    fm_status end_status;
+    struct request *next_event;
 
     /* the queue's */
     bool is_queued; /* and had no step yet */
@@ -72,6 +90,20 @@ bool request_is_end(const request *r, int32_t id);
 
 static inline int32_t request_n_generated(const request *r) {
     return r->q.n_ids - r->n_prompt;
+}
+
+/** The part of the answer that its owner knows of. */
+static inline int32_t request_n_told(const request *r) {
+    return request_n_generated(r) - r->has_untold_token;
+}
+
+/** Any thread that keeps the request from being freed, which the queue's lock does. */
+static inline void request_cancel(request *r) {
+    atomic_store_explicit(&r->cancelled, true, memory_order_relaxed);
+}
+
+static inline bool request_is_cancelled(request *r) {
+    return atomic_load_explicit(&r->cancelled, memory_order_relaxed);
 }
 
 static inline request *request_of(sequence *q) {

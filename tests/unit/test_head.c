@@ -49,7 +49,11 @@ static void fixture_close(fixture *f) {
 static void fixture_run(fixture *f, const float *logits) {
     fm_tensor rows = tensor_slice(f->logits, 0, 0, f->h.n_rows);
     assert_int_equal(device_write(f->dev, rows, logits), FM_OK);
-    if (head_run(&f->h, rows) != FM_OK) fail_msg("head_run: %s", device_fault(f->dev));
+    uint64_t ticket;
+    if (head_encode(&f->h, rows) != FM_OK) fail_msg("head_encode: %s", device_fault(f->dev));
+    assert_int_equal(device_submit(f->dev, &ticket), FM_OK);
+    assert_int_equal(device_wait(f->dev, ticket), FM_OK);
+    assert_int_equal(head_read(&f->h), FM_OK);
 }
 
 /** Draws from row i as the engine does: from all logits where the candidates are too few. */
