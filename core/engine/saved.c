@@ -147,6 +147,8 @@ fm_status saved_write(fm_engine *e, const char *path, const request *r, const pa
                       const int32_t *ids, int32_t n_ids, fm_error *err) {
     sections_writer *file;
     token_list list = {ids, n_ids, r ? r->n_prompt : n_ids, saved_row_count(e, pages)};
+    if (r && list.n_rows >= n_ids)
+        list.n_rows = n_ids - 1; /* whoever goes on runs the last token */
     FM_TRY(sections_writer_create(path, kind.magic, VERSION, &file, err));
     fm_status status = write_all(e, file, r, pages, list, err);
     if (status == FM_OK) return sections_writer_close(file, err);
