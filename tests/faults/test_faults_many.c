@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend_front.h"
 #include "base/error.h"
 #include "each.h"
+#include "model/model.h"
 #include "model/run.h"
 #include "support/temp_dir.h"
 
@@ -129,8 +131,9 @@ static void faults_of_memory_are_reported_by_every_call_of_an_engine(void **stat
 /* ---- Steps --------------------------------------------------------------------------------------- */
 
 /** Six requests in caches for two: prefixes are taken over, pages evicted and sequences stopped, one
- * is forked, one restored, one cancelled from outside and one from its callback. */
-static void allocates_nothing(const char *model, party *p) {
+ * is forked, one restored, one cancelled from outside and one from its callback. The same on a device
+ * that says it computes by itself. */
+static void allocates_nothing(const char *model, bool async, party *p) {
     const fm_model_params limits = {
         .n_threads = 2, .max_context = 192, .max_chunk = 48, .max_sequences = 5};
     const fm_engine_params small = {.cache_tokens = 320};
@@ -141,6 +144,7 @@ static void allocates_nothing(const char *model, party *p) {
     fm_engine_stats stats;
     run r = {0};
     assert_int_equal(fm_model_open(model, &limits, &r.model, &err), FM_OK);
+    r.model->dev->info.async = async;
     assert_int_equal(fm_engine_new(r.model, &small, &r.engine, &err), FM_OK);
     assert_int_equal(submit_all(r.engine, p, ids, &err), FM_OK);
     p->n_tokens = p->n_ends = 0;
@@ -172,8 +176,10 @@ static void faults_steps_of_many_allocate_nothing(void **state) {
     temp_dir_path(dir, "a.saved", path);
     assert_int_equal(fm_tokenizer_open(TEST_DATA "/tokenizer/smollm", &tokenizer, NULL), FM_OK);
     party p = {.tokenizer = tokenizer, .path = path};
-    allocates_nothing(LLAMA, &p);
-    allocates_nothing(WINDOW, &p);
+    allocates_nothing(LLAMA, false, &p);
+    allocates_nothing(LLAMA, true, &p);
+    allocates_nothing(WINDOW, false, &p);
+    allocates_nothing(WINDOW, true, &p);
     fm_tokenizer_close(tokenizer);
 }
 
