@@ -353,9 +353,10 @@ typedef struct fm_logprob {
 } fm_logprob;
 
 /** Says which tokens may come next. `mask` is [(vocab_size + 31) / 32], id i at bit i % 32 of word
- * i / 32, all bits set: clears those of tokens that may not follow the answer so far, but not all.
- * Called on the stepping thread before each token, and on a device that computes by itself before the
- * event of the token before: go by `answer`, not by the events. False cancels the request. */
+ * i / 32, all bits set: clears those of tokens that may not follow the answer so far, but not
+ * all. Called on the stepping thread before each token, and on a device that computes by itself
+ * before the event of the token before: go by `answer`, not by the events. False cancels the
+ * request. */
 typedef bool (*fm_mask_fn)(void *user, const int32_t *answer, int32_t n_answer, uint32_t *mask);
 
 typedef enum fm_finish {
@@ -451,8 +452,8 @@ fm_status fm_plan_make(const char *dir, const fm_model_params *model,
 fm_status fm_engine_submit(fm_engine *e, const fm_request *request, uint64_t *id, fm_error *err);
 
 /** Asks that a request end with FM_FINISH_CANCELLED. Its last event comes in the next step, which
- * computes nothing more of it; called while a step is under way, in that one or the next. When it has
- * an end already that was not told, that becomes FM_FINISH_CANCELLED, unless it is an error.
+ * computes nothing more of it; called while a step is under way, in that one or the next. When it
+ * has an end already that was not told, that becomes FM_FINISH_CANCELLED, unless it is an error.
  * FM_ERR_NOT_FOUND when the last event was, or is being, told. Any thread. */
 fm_status fm_engine_cancel(fm_engine *e, uint64_t id, fm_error *err);
 
@@ -460,14 +461,14 @@ fm_status fm_engine_cancel(fm_engine *e, uint64_t id, fm_error *err);
 bool fm_engine_wait(fm_engine *e, double seconds);
 
 /** Runs one step of all requests that can run. *active is set to the number of requests whose last
- * event has not come. When the step could not be computed its status is returned; the requests in it
- * are tried once more and end with FM_FINISH_ERROR when that fails, too. FM_ERR_DEVICE ends all that
- * the step knew.
+ * event has not come. When the step could not be computed its status is returned; the requests in
+ * it are tried once more and end with FM_FINISH_ERROR when that fails, too. FM_ERR_DEVICE ends
+ * all that the step knew.
  *
- * The events of a step come before the call returns; on a device that computes by itself they come
- * during the next call, while the device computes, and a call with nothing to compute brings what is
- * left. So it is right to step until *active is 0, and a request that its callback ends has taken part
- * in one step more, whose token nobody sees. */
+ * The events of a step come before the call returns; on a device that computes by itself they
+ * come during the next call, while the device computes, and a call with nothing to compute brings
+ * what is left. So it is right to step until *active is 0, and a request that its callback ends
+ * has taken part in one step more, whose token nobody sees. */
 fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err);
 
 /** How a fork goes on. */
@@ -479,17 +480,17 @@ typedef struct fm_fork {
     void *user;
 } fm_fork;
 
-/** A second request that has the prompt, and the answer so far as its events brought it, of one that
- * has not ended, shares what is computed for them, and goes on by itself. With the same sampling it
- * gives the same tokens. Events come for further tokens and their text only; its counts include what
- * was taken over, and it has the parent's deadline. Between steps. FM_ERR_NOT_FOUND when the parent
- * has ended. */
+/** A second request that has the prompt, and the answer so far as its events brought it, of one
+ * that has not ended, shares what is computed for them, and goes on by itself. With the same
+ * sampling it gives the same tokens. Events come for further tokens and their text only; its
+ * counts include what was taken over, and it has the parent's deadline. Between steps.
+ * FM_ERR_NOT_FOUND when the parent has ended. */
 fm_status fm_engine_fork(fm_engine *e, uint64_t parent, const fm_fork *fork, uint64_t *id,
                          fm_error *err);
 
-/** Writes a request, with the answer that its events brought and what is computed for it, to a file,
- * which appears when it is complete. The request goes on. Between steps. FM_ERR_NOT_FOUND when it has
- * ended, FM_ERR_STATE when it has no token left to give, FM_ERR_IO. */
+/** Writes a request, with the answer that its events brought and what is computed for it, to a
+ * file, which appears when it is complete. The request goes on. Between steps. FM_ERR_NOT_FOUND
+ * when it has ended, FM_ERR_STATE when it has no token left to give, FM_ERR_IO. */
 fm_status fm_engine_save(fm_engine *e, uint64_t id, const char *path, fm_error *err);
 
 /** What a saved request is given that a file cannot hold. */

@@ -43,7 +43,8 @@ void events_add_end(events *ev, request *r, fm_finish end, fm_status status) {
 
 /* ---- Telling ----------------------------------------------------------------------------------- */
 
-/** Delivers the newest token. Its callback, or whoever cancelled in the meantime, may end the request. */
+/** Delivers the newest token. Its callback, or whoever cancelled in the meantime, may end the
+ * request. */
 static void tell_token(events *ev, request *r, bool computing) {
     const drawn *d = &r->drawn;
     r->has_untold_token = false;
@@ -61,8 +62,8 @@ static void tell_token(events *ev, request *r, bool computing) {
         end_request(ev, r, FM_FINISH_CANCELLED, FM_OK);
 }
 
-/** The last event. Behind queue_end nobody can cancel the request any more, so that one who could is
- * told that he did, whatever else had ended it: only an error is not covered up. */
+/** The last event. Behind queue_end nobody can cancel the request any more, so that one who could
+ * is told that he did, whatever else had ended it: only an error is not covered up. */
 static void tell_end(events *ev, request *r) {
     queue_end(ev->queue, r);
     if (request_is_cancelled(r) && r->end != FM_FINISH_ERROR) r->end = FM_FINISH_CANCELLED;

@@ -1,8 +1,8 @@
 /*
  * late.h - a device that computes late: a model's CPU device, whose calls are written down and run
  * when their work is waited for. Whoever looks at results before that sees old ones. Its info says
- * that it is asynchronous, or not, as a test wants; what is submitted, waited for and told goes to a
- * log. One device of a process at a time.
+ * that it is asynchronous, or not, as a test wants; what is submitted, waited for and told goes to
+ * a log. One device of a process at a time.
  */
 #ifndef TESTS_ENGINE_LATE_H
 #define TESTS_ENGINE_LATE_H
@@ -147,7 +147,7 @@ static inline fm_status late_wait(fm_device_state *s, uint64_t ticket) {
 
 /* ---- Making a device late ------------------------------------------------------------------------ */
 
-/** The device is its old self. What was never waited for is dropped, which only a lost device has. */
+/** The device is its old self. What was never waited for is dropped: only a lost device has that. */
 static inline void late_leave(void) {
     if (!late_one.dev) return;
     if (late_one.n > 0) assert_int_equal(device_status(late_one.dev), FM_ERR_DEVICE);
@@ -158,7 +158,8 @@ static inline void late_leave(void) {
     late_one = (late_device){0};
 }
 
-/** From here on `dev` is late, until late_leave or its end. Engines read `async` when they are made. */
+/** From here on `dev` is late, until late_leave or its end. Engines read `async` when they are
+ * made. */
 static inline void late_enter(fm_device *dev, bool async);
 
 static inline void late_close(fm_device_state *s) {

@@ -1,10 +1,11 @@
 /*
  * test_engine_overlap.c - on a device that computes by itself the events of a step come while it
- * computes the next one, never before and never twice; and what a request is between its token and the
- * event of that.
+ * computes the next one, never before and never twice; and what a request is between its token and
+ * the event of that.
  */
 #include "late.h"
 #include "pages.h"
+#include "support/fp_modes.h"
 #include "support/temp_dir.h"
 
 #define LLAMA TEST_DATA "/oracle/llama_mha"
@@ -104,6 +105,33 @@ static void overlap_events_come_beside_the_first_group(void **state) {
     expect_log(true, N, 1, 2, wanted);
 }
 
+/** An fm_event_fn; `user` is an answer, the mode the caller's. */
+static bool keep_in_last_mode(void *user, const fm_event *event) {
+    const fp_mode *mode = &fp_modes[FP_MODE_COUNT - 1];
+    uint32_t found = fp_mode_get();
+    fp_mode_reset();
+    fp_mode_set(mode);
+    assert_int_equal(found, fp_mode_get());
+    return answer_keep(user, event);
+}
+
+/** Between two halves of a step's computing callbacks have the caller's floating-point environment,
+ * and what is computed does not. */
+static void overlap_callbacks_have_the_callers_environment(void **state) {
+    (void)state;
+    stage s = stage_open(true, N_PROMPT, 5);
+    answer got = {0};
+    submit(&s, keep_in_last_mode, &got);
+    for (int32_t active = 1; active > 0;) {
+        fp_mode_set(&fp_modes[FP_MODE_COUNT - 1]);
+        fm_status status = fm_engine_step(s.engine, &active, NULL);
+        fp_mode_reset();
+        assert_int_equal(status, FM_OK);
+    }
+    answer_expect("in another mode", &got, &s.wanted);
+    stage_close(&s);
+}
+
 /* ---- Between a token and its event --------------------------------------------------------------- */
 
 /** Forks and saved requests go on from the tokens that were told, also when the parent has its last
@@ -174,8 +202,8 @@ static void overlap_free_tells_nothing(void **state) {
 
 /* ---- Cancelling -------------------------------------------------------------------------------- */
 
-/** Between steps: the token that was drawn comes, and the last event behind it, in the next step. An
- * end that was to come gives way. */
+/** Between steps: the token that was drawn comes, and the last event behind it, in the next step.
+ * An end that was to come gives way. */
 static void overlap_cancelled_between_steps_ends_in_the_next(void **state) {
     (void)state;
     for (int32_t max_new = 3; max_new <= 10; max_new += 7) {
@@ -225,8 +253,9 @@ static bool say_no(void *user, const fm_event *event) {
     return a->n < 2;
 }
 
-/** A callback that says no while its request is in the step: that ends with the step, and the token is
- * dropped. Where no step is under way it ends at once; so it does where it has its end already. */
+/** A callback that says no while its request is in the step: that ends with the step, and the
+ * token is dropped. Where no step is under way it ends at once; so it does where it has its end
+ * already. */
 static void overlap_callback_that_says_no_ends_with_the_step(void **state) {
     (void)state;
     static const struct {
@@ -283,8 +312,8 @@ static void overlap_last_events_may_submit(void **state) {
 
 /* ---- Failing steps ----------------------------------------------------------------------------- */
 
-/** Wherever a step fails, what the one before has left is told in it, before an end that the failure
- * brings; and the end is told by the same call. */
+/** Wherever a step fails, what the one before has left is told in it, before an end that the
+ * failure brings; and the end is told by the same call. */
 static void overlap_failing_step_tells_what_was_to_come(void **state) {
     (void)state;
     bool struck = true;
@@ -321,6 +350,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overlap_events_come_while_the_next_step_computes),
         cmocka_unit_test(overlap_events_come_beside_the_first_group),
+        cmocka_unit_test(overlap_callbacks_have_the_callers_environment),
         IN_DIR(overlap_forks_and_files_go_on_from_what_was_told),
         cmocka_unit_test(overlap_what_is_to_come_counts_as_active),
         cmocka_unit_test(overlap_free_tells_nothing),

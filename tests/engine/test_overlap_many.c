@@ -1,8 +1,8 @@
 /*
  * test_overlap_many.c - a crowd of requests that use all there is to ask, some of them cut short in
- * every way there is, once on a device that computes at once and once on one that computes late: the
- * answers are the same. Where somebody cuts a request short from outside, when that is seen differs by
- * a step; then one answer is the beginning of the other.
+ * every way there is, once on a device that computes at once and once on one that computes late:
+ * the answers are the same. Where somebody cuts a request short from outside, when that is seen
+ * differs by a step; then one answer is the beginning of the other.
  */
 #include "late.h"
 #include "pages.h"
