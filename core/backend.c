@@ -61,13 +61,16 @@ fm_status front_injected_status(fm_device *dev, fm_fault kind) {
 
 /* ---- Device ---------------------------------------------------------------------------------- */
 
+static fm_status refuse_version(const fm_backend *backend, fm_error *err) {
+    return error_set(err, FM_ERR_UNSUPPORTED,
+                     "backend %s has version %d, this program needs %d: rebuild it", backend->name,
+                     (int)backend->version, (int)FM_BACKEND_VERSION);
+}
+
 fm_status device_open(const fm_backend *backend, const fm_device_params *params, fm_log log,
                       fm_device **out, fm_error *err) {
     *out = NULL;
-    if (backend->version != FM_BACKEND_VERSION)
-        return error_set(err, FM_ERR_UNSUPPORTED,
-                         "backend %s has version %d, this program needs %d: rebuild it",
-                         backend->name, (int)backend->version, (int)FM_BACKEND_VERSION);
+    if (backend->version != FM_BACKEND_VERSION) return refuse_version(backend, err);
     if (params->max_tokens < 1 || params->max_rows < 1 || params->max_sequences < 1 ||
         params->max_context < 1 || (params->n_threads < 1 && !params->plan_only))
         return error_set(err, FM_ERR_ARG, "device limits must be at least 1");
@@ -114,9 +117,17 @@ const char *device_fault(const fm_device *dev) {
     return dev->fault;
 }
 
+fm_status device_list(const fm_backend *backend, const char *options, fm_device_info *out,
+                      int32_t max, int32_t *n, fm_error *err) {
+    *n = 0;
+    if (backend->version != FM_BACKEND_VERSION) return refuse_version(backend, err);
+    return backend->list(options, out, max, n, err);
+}
+
 fm_status device_submit(fm_device *dev, uint64_t *ticket) {
     double start;
     FM_TRY(dev->lost);
+    if (dev->in_record) return FM_ERR_STATE;
     FM_TRY(front_begin(dev, &start));
     fm_status status = dev->backend->submit(dev->state, dev->submitted + 1);
     FM_TRY(front_end(dev, FRONT_CALL_submit, start, 0, status));
@@ -128,7 +139,7 @@ fm_status device_submit(fm_device *dev, uint64_t *ticket) {
 fm_status device_wait(fm_device *dev, uint64_t ticket) {
     double start;
     FM_TRY(dev->lost);
-    if (ticket > dev->submitted) return FM_ERR_STATE;
+    if (ticket > dev->submitted || dev->in_record) return FM_ERR_STATE;
     FM_TRY(front_begin(dev, &start));
     fm_status status = dev->backend->wait(dev->state, ticket);
     FM_TRY(front_end(dev, FRONT_CALL_wait, start, 0, status));
@@ -138,8 +149,39 @@ fm_status device_wait(fm_device *dev, uint64_t ticket) {
 
 void device_abandon(fm_device *dev) {
     uint64_t ticket;
+    if (dev->recording && dev->backend->record_end(dev->state, false) == FM_ERR_DEVICE)
+        dev->lost = FM_ERR_DEVICE;
+    dev->recording = dev->in_record = false;
     if (dev->encoded && device_submit(dev, &ticket) != FM_OK) dev->encoded = false;
     if (device_wait(dev, dev->submitted) != FM_OK) dev->waited = dev->submitted;
+}
+
+/* ---- Stretches that are kept ------------------------------------------------------------------- */
+
+fm_status device_record(fm_device *dev, const fm_record_key *key, bool *kept) {
+    double start;
+    *kept = false;
+    FM_TRY(dev->lost);
+    if (dev->in_record) return FM_ERR_STATE;
+    if (dev->profiling || !dev->backend->record) {
+        dev->in_record = true;
+        return FM_OK;
+    }
+    dev->encoded = true;
+    FM_TRY(front_begin(dev, &start));
+    fm_status status = dev->backend->record(dev->state, key, kept);
+    FM_TRY(front_keep_loss(dev, status));
+    dev->recording = dev->in_record = !*kept;
+    return FM_OK;
+}
+
+fm_status device_record_end(fm_device *dev) {
+    FM_TRY(dev->lost);
+    if (!dev->in_record) return FM_ERR_STATE;
+    bool recording = dev->recording;
+    dev->recording = dev->in_record = false;
+    if (!recording) return FM_OK;
+    return front_keep_loss(dev, dev->backend->record_end(dev->state, true));
 }
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -214,6 +256,7 @@ fm_status device_write(fm_device *dev, fm_tensor dst, const void *src) {
     size_t offset = 0, size = 0;
     double start;
     FM_TRY(dev->lost);
+    if (dev->in_record) return FM_ERR_STATE;
     if (!transfer_range(dev, "dst", &dst, &offset, &size)) return FM_ERR_ARG;
     dev->encoded = true;
     FM_TRY(front_begin(dev, &start));
@@ -225,7 +268,7 @@ fm_status device_read(fm_device *dev, fm_tensor src, void *dst) {
     size_t offset = 0, size = 0;
     double start;
     FM_TRY(dev->lost);
-    if (dev->encoded || dev->waited < dev->submitted) return FM_ERR_STATE;
+    if (dev->in_record || dev->encoded || dev->waited < dev->submitted) return FM_ERR_STATE;
     if (!transfer_range(dev, "src", &src, &offset, &size)) return FM_ERR_ARG;
     FM_TRY(front_begin(dev, &start));
     fm_status status = dev->backend->read(dev->state, src.buf, offset, dst, size);
@@ -258,6 +301,18 @@ fm_status device_copy(fm_device *dev, fm_tensor dst, fm_tensor src) {
     FM_TRY(front_begin(dev, &start));
     fm_status status = dev->backend->copy(dev->state, dst.buf, to, src.buf, from, size);
     return front_end(dev, FRONT_CALL_copy, start, 2 * (uint64_t)size, status);
+}
+
+fm_status device_move(fm_device *to, fm_tensor dst, fm_device *from, fm_tensor src, void *through) {
+    uint64_t ticket;
+    if (dst.dtype != src.dtype || tensor_count(&dst) != tensor_count(&src)) {
+        front_fault(to, "dst and src of a move differ in format or number of elements");
+        return FM_ERR_ARG;
+    }
+    FM_TRY(device_submit(from, &ticket));
+    FM_TRY(device_wait(from, ticket));
+    FM_TRY(device_read(from, src, through));
+    return device_write(to, dst, through);
 }
 
 /* ---- Weights --------------------------------------------------------------------------------- */

@@ -33,7 +33,7 @@
 #include "data/tensor.h"
 
 enum {
-    FM_BACKEND_VERSION = 2,
+    FM_BACKEND_VERSION = 3,
     FM_CACHE_PAGE_ROWS = 64, /* rows of a cache page, and keys of an attention block */
     FM_STEP_ROWS_MAX =
         1 << 20,              /* max_tokens and max_rows at most, so that task counts fit an int */
@@ -54,7 +54,8 @@ typedef struct fm_device_state fm_device_state; /* the backend's own */
 typedef struct fm_backend fm_backend;
 
 /** The largest step that will be asked for, from which the backend plans its workspace once; and
- * how the device is to run. All sizes are at least 1. */
+ * how the device is to run. All sizes are at least 1; a backend that has no use for a field ignores
+ * it, but an option that it does not know is an error. */
 typedef struct fm_device_params {
     int32_t max_tokens;    /* T: tokens of one step */
     int32_t max_rows;      /* rows of a step's expert inputs: tokens * experts per token; without
@@ -63,16 +64,31 @@ typedef struct fm_device_params {
     int32_t max_context;   /* keys that one token may attend to */
     int32_t n_threads;     /* threads of a CPU device */
     const char *isa;       /* instruction set by name, for tests; NULL: the best there is */
+    int32_t index;         /* which device of the backend's list, from 0 */
+    const char *options;   /* "name,name=value,…" of the backend's own; NULL or "": none */
+    bool deterministic;    /* one kernel for all sizes: results do not depend on what else is in a
+                              step, as they never do on a CPU */
     bool plan_only;        /* a planning device, see device_bytes; n_threads is not read */
 } fm_device_params;
 
 typedef struct fm_device_info {
     char name[96];          /* one line: device and how it runs */
+    uint64_t memory_total;  /* bytes; 0: not known */
     uint64_t memory_free;   /* bytes */
+    uint64_t buf_max;       /* bytes of the largest buffer */
     uint32_t weight_dtypes; /* bit (1 << fm_dtype) for each format weights may have */
     uint32_t cache_dtypes;  /* the same for caches */
     bool async;             /* submit returns before the work is done */
+    bool unified;           /* no memory of its own: it takes the host's */
+    bool software;          /* the host's own cores emulate it: never chosen unasked */
+    char abilities[160];    /* what it can and how it runs, in words, for people */
 } fm_device_info;
+
+/** Fills what is known of the backend's devices without opening them (formats are left out), at most
+ * `max` of them; *n is how many there are. FM_ERR_UNSUPPORTED with one line that says what is missing
+ * when the backend cannot run here at all. */
+fm_status device_list(const fm_backend *backend, const char *options, fm_device_info *out,
+                      int32_t max, int32_t *n, fm_error *err);
 
 /** Opens a device of the kind that `backend` implements. */
 fm_status device_open(const fm_backend *backend, const fm_device_params *params, fm_log log,
@@ -93,6 +109,25 @@ fm_status device_wait(fm_device *dev, uint64_t ticket);
 /** After a call that failed half-way through a step: finishes whatever was encoded, so that the next
  * step starts clean. Results of the failed step are undefined. */
 void device_abandon(fm_device *dev);
+
+/* A stretch of a step that comes again and again in the same form can be kept: */
+
+/** What makes two stretches the same: whose they are, and the sizes that decide which operations they
+ * consist of. */
+typedef struct fm_record_key {
+    const void *owner;
+    int64_t sizes[4];
+} fm_record_key;
+
+/** Begins a stretch of operations and copies. Where one with this key is kept already, it is encoded
+ * whole, *kept is true, and the caller goes on behind the stretch. Else *kept is false: the caller
+ * encodes the stretch and ends it with device_record_end; write, read, submit and wait are
+ * FM_ERR_STATE until then. A key stands for the same calls with the same arguments every time; what
+ * the buffers hold may differ. Freeing a buffer or a weight forgets all that is kept, and so does a
+ * backend that runs out of room for it. While calls are profiled nothing is kept, so that each is
+ * counted; on a device without `record` nothing ever is. */
+fm_status device_record(fm_device *dev, const fm_record_key *key, bool *kept);
+fm_status device_record_end(fm_device *dev);
 
 /** Bytes of device memory that buffers and weights take now, as buf_new was asked and weight_size
  * says: without what a backend adds to round up, and without its workspace.
@@ -123,6 +158,11 @@ fm_status device_write(fm_device *dev, fm_tensor dst, const void *src);
 /** Copies a contiguous tensor's elements to host memory. FM_ERR_STATE while anything encoded was not
  * submitted and waited for. */
 fm_status device_read(fm_device *dev, fm_tensor src, void *dst);
+
+/** Moves a contiguous tensor's elements to a tensor of another device, of the same format and number of
+ * elements. Submits and waits on the device it comes from, and encodes a write on the other. `through`
+ * is host memory of as many bytes. */
+fm_status device_move(fm_device *to, fm_tensor dst, fm_device *from, fm_tensor src, void *through);
 
 /** Copies a contiguous tensor's elements to another of the same format and number of elements; their
  * shapes may differ, their memory must not overlap. Encodes, like an operation. */
@@ -304,6 +344,23 @@ typedef struct fm_head_topk {
     fm_tensor sums;         /* [L, 4] */
 } fm_head_topk;
 
+/** Chooses each token's experts and sorts the slots by expert: core/model/router.h says how, and this
+ * gives the same plan, id for id, from the same logits; of two scores that are closer than the
+ * rounding of a sigmoid either may win. E experts, K per token. */
+typedef struct fm_route {
+    fm_tensor logits;    /* [T, E] */
+    fm_tensor bias;      /* [E] added to scores for choosing only; buf NULL: none */
+    int32_t n_groups;    /* 1: no groups */
+    int32_t top_groups;  /* groups that stay eligible */
+    bool normalize;      /* weights of a token divided by their sum */
+    float scale;         /* multiplies the weights */
+    fm_tensor experts;   /* i32 [T, K] best first */
+    fm_tensor weights;   /* [T, K] */
+    fm_tensor offsets;   /* i32 [E + 1] first row of each expert */
+    fm_tensor row_token; /* i32 [T*K, 1] */
+    fm_tensor slot_row;  /* i32 [T, K] */
+} fm_route;
+
 /* One list makes the fronts, the table's entries and the tests' coverage check. */
 #define FM_OP_LIST(X)                                                                              \
     X(embed)                                                                                       \
@@ -318,28 +375,45 @@ typedef struct fm_head_topk {
     X(gate_mul)                                                                                    \
     X(head_topk)
 
+/* Operations that a backend may lack: device_offers_NAME says so, and the front returns
+ * FM_ERR_UNSUPPORTED. Without `route` the model routes on the host. */
+#define FM_OP_OPTIONAL_LIST(X) X(route)
+
+#define FM_OP_ALL_LIST(X) FM_OP_LIST(X) FM_OP_OPTIONAL_LIST(X)
+
+typedef enum fm_op {
+#define FM_OP_ENUM(name) FM_OP_##name,
+    FM_OP_ALL_LIST(FM_OP_ENUM)
+#undef FM_OP_ENUM
+        FM_OP_COUNT
+} fm_op;
+
 /** fm_status op_NAME(fm_device *dev, const fm_NAME *args): FM_ERR_ARG when shapes, formats, bounds
  * or overlaps are not as the struct says, with the reason in device_fault. */
 #define FM_OP_DECLARE(name) fm_status op_##name(fm_device *dev, const fm_##name *args);
-FM_OP_LIST(FM_OP_DECLARE)
+FM_OP_ALL_LIST(FM_OP_DECLARE)
 #undef FM_OP_DECLARE
+
+#define FM_OP_OFFERS(name) bool device_offers_##name(const fm_device *dev);
+FM_OP_OPTIONAL_LIST(FM_OP_OFFERS)
+#undef FM_OP_OFFERS
 
 /** What the front found wrong with the last call that returned FM_ERR_ARG; "" when none did. */
 const char *device_fault(const fm_device *dev);
 
 /* ---- Profile ----------------------------------------------------------------------------------- */
 
-/* A row for each operation; and write, read, copy, submit and wait. */
+/* A row for each operation; and write, read, copy, submit, wait and replay. */
 #define FM_PROFILE_ONE(name) +1
-enum { FM_PROFILE_ROWS_MAX = 5 FM_OP_LIST(FM_PROFILE_ONE) };
+enum { FM_PROFILE_ROWS_MAX = 6 FM_OP_ALL_LIST(FM_PROFILE_ONE) };
 #undef FM_PROFILE_ONE
 
 /** What the calls of one kind came to; those that failed are left out. */
 typedef struct fm_profile_row {
-    const char *name; /* of the operation, or "write", "read", "copy", "submit", "wait" */
+    const char *name; /* of the operation, or "write", "read", "copy", "submit", "wait", "replay" */
     int64_t calls;
-    double seconds; /* inside the backend: to run on a device that runs at once; on one that only
-                       encodes, to encode, and "wait" has what was waited for */
+    double seconds; /* of an operation: to run, where the device can tell, else to encode; of other
+                       calls: inside the backend */
     uint64_t bytes; /* read and written */
 } fm_profile_row;
 
@@ -352,6 +426,7 @@ typedef struct fm_profile_row {
  *                             bound, as rows may share an expert
  *   attend                    q, y and the index tensors, `pages` aside: keys and values, whose
  *                             number only the device knows, are not counted
+ *   head_topk                 the lists of edits whole, of which rows may use less
  *   copy                      the bytes twice: read and written */
 
 /** Starts counting from zero, or stops; what was counted can be read until the next start. Off at
@@ -364,7 +439,7 @@ int32_t device_profile_get(const fm_device *dev, fm_profile_row rows[FM_PROFILE_
 
 typedef enum fm_fault {
     FM_FAULT_ALLOC, /* buf_new and weight_load */
-    FM_FAULT_OP,    /* operations, write, read, copy, submit and wait */
+    FM_FAULT_OP,    /* operations, write, read, copy, submit, wait and replay */
     FM_FAULT_COUNT
 } fm_fault;
 
@@ -376,14 +451,17 @@ int64_t device_inject(fm_device *dev, fm_fault kind, int64_t nth, fm_status stat
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-/* No entry is optional so far. All calls are valid as the front checked them. With `plan_only` a
- * device is opened for info and weight_size alone, and takes no more than these need: the front calls
- * these and close alone. */
+/* All calls are valid as the front checked them. Entries marked optional may be NULL. With `plan_only`
+ * a device is opened for info and weight_size alone, and takes no more than these need: the front
+ * calls these and close alone. */
 
 struct fm_backend {
     int32_t version; /* FM_BACKEND_VERSION */
     const char *name;
     fm_status (*open)(const fm_device_params *params, fm_log log, fm_device_state **out,
+                      fm_error *err);
+    /** As device_list; the backend's own first device is index 0. */
+    fm_status (*list)(const char *options, fm_device_info *out, int32_t max, int32_t *n,
                       fm_error *err);
     void (*close)(fm_device_state *s);
     void (*info)(const fm_device_state *s, fm_device_info *out);
@@ -401,12 +479,28 @@ struct fm_backend {
     fm_status (*weight_load)(fm_device_state *s, const fm_weight_source *source, fm_dtype dtype,
                              fm_weight **out, fm_error *err);
     void (*weight_free)(fm_device_state *s, fm_weight *w);
+    /** Optional, both or none: nothing is kept without. record: encodes what is kept under the key, or
+     * begins to keep. record_end: keeps it, and encodes it; or, `keep` false, drops it after a call
+     * that failed in between. */
+    fm_status (*record)(fm_device_state *s, const fm_record_key *key, bool *kept);
+    fm_status (*record_end)(fm_device_state *s, bool keep);
+    /** Optional, both or none: without, the front's clock around a call is its time. profile: from now
+     * on the device's own clock is read around each operation, or no more. op_seconds: the sums since
+     * then of all that was waited for. */
+    void (*profile)(fm_device_state *s, bool on);
+    void (*op_seconds)(const fm_device_state *s, double seconds[FM_OP_COUNT]);
 #define FM_OP_ENTRY(name) fm_status (*name)(fm_device_state * s, const fm_##name *args);
-    FM_OP_LIST(FM_OP_ENTRY)
+    FM_OP_ALL_LIST(FM_OP_ENTRY)
 #undef FM_OP_ENTRY
 };
 
 /** The CPU backend, whose scalar path defines what every operation means. */
 extern const fm_backend fm_backend_cpu;
+
+/** The backend of a name ("cpu", "vulkan"). All but the CPU's are modules, libfathom_NAME.so, opened
+ * beside the library or program, in the directory above, in the directory they were installed to, or
+ * where the system looks for libraries; a module stays open. FM_ERR_UNSUPPORTED with one line when there is
+ * none. */
+fm_status backend_find(const char *name, const fm_backend **out, fm_error *err);
 
 #endif

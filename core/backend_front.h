@@ -10,12 +10,13 @@
 
 /* The calls that are counted, timed and made to fail. */
 #define FRONT_CALL_LIST(X)                                                                         \
-    FM_OP_LIST(X)                                                                                  \
+    FM_OP_ALL_LIST(X)                                                                              \
     X(write)                                                                                       \
     X(read)                                                                                        \
     X(copy)                                                                                        \
     X(submit)                                                                                      \
-    X(wait)
+    X(wait)                                                                                        \
+    X(replay)
 
 typedef enum front_call {
 #define FRONT_CALL_ENUM(name) FRONT_CALL_##name,
@@ -42,6 +43,8 @@ struct fm_device {
     fm_device_info info;
     fm_status lost;     /* FM_OK, or FM_ERR_DEVICE for good */
     bool encoded;       /* writes or operations since the last submit */
+    bool recording;     /* between record and record_end, and the backend keeps what comes */
+    bool in_record;     /* the same, whether the backend keeps it or not */
     uint64_t submitted; /* last ticket given out */
     uint64_t waited;    /* last ticket waited for */
     uint64_t bytes;     /* of buffers and weights that live */
@@ -72,7 +75,7 @@ fm_status front_end(fm_device *dev, front_call call, double start, uint64_t byte
 /** uint64_t traffic_NAME(const fm_NAME *args): bytes that an operation moves, by the rules beside
  * device_profile. */
 #define FRONT_TRAFFIC_DECLARE(name) uint64_t traffic_##name(const fm_##name *args);
-FM_OP_LIST(FRONT_TRAFFIC_DECLARE)
+FM_OP_ALL_LIST(FRONT_TRAFFIC_DECLARE)
 #undef FRONT_TRAFFIC_DECLARE
 
 /** Opens a planning device for `of`: its table and state, which stand in for the backend's own. */

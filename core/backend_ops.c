@@ -329,11 +329,59 @@ static bool check_head_topk(fm_device *dev, const fm_head_topk *a) {
     return check_head_inputs(dev, a) && check_head_outputs(dev, a) && check_head_apart(dev, a);
 }
 
+static bool check_route_outputs(fm_device *dev, const fm_route *a) {
+    int64_t n_tokens = a->logits.size[0], top_k = a->weights.size[1];
+    return check_output(dev, "weights", &a->weights, 2) &&
+           check_size(dev, "weights' number of rows", a->weights.size[0], n_tokens) &&
+           check_head_list(dev, "experts", &a->experts, I32, n_tokens, top_k) &&
+           check_head_list(dev, "slot_row", &a->slot_row, I32, n_tokens, top_k) &&
+           check_output_of(dev, "row_token", &a->row_token, I32, 2) &&
+           check_size(dev, "row_token's number of rows", a->row_token.size[0], n_tokens * top_k) &&
+           check_size(dev, "row_token's row length", a->row_token.size[1], 1) &&
+           check_rows(dev, n_tokens * top_k) &&
+           check_output_of(dev, "offsets", &a->offsets, I32, 1) &&
+           check_size(dev, "the number of offsets", a->offsets.size[0], a->logits.size[1] + 1);
+}
+
+/** K experts can be chosen from the groups that stay eligible. */
+static bool check_route_choice(fm_device *dev, const fm_route *a) {
+    int64_t n_experts = a->logits.size[1];
+    if (a->n_groups < 1 || n_experts % a->n_groups != 0)
+        return front_fault(dev, "%lld experts do not form %d groups", (long long)n_experts,
+                           (int)a->n_groups);
+    if (a->top_groups < 1 || a->top_groups > a->n_groups)
+        return front_fault(dev, "%d of %d groups cannot be kept", (int)a->top_groups,
+                           (int)a->n_groups);
+    return a->weights.size[1] <= a->top_groups * (n_experts / a->n_groups) ||
+           front_fault(dev, "more experts per token than the groups have");
+}
+
+static bool check_route_apart(fm_device *dev, const fm_route *a) {
+    const fm_tensor *const tensors[] = {&a->experts,  &a->weights, &a->offsets, &a->row_token,
+                                        &a->slot_row, &a->logits,  &a->bias};
+    enum { N_OUTPUTS = 5, N_ALL = sizeof tensors / sizeof tensors[0] };
+    for (int i = 0; i < N_OUTPUTS; i++)
+        for (int k = i + 1; k < N_ALL; k++)
+            if (!check_apart(dev, "another tensor of the plan", tensors[i], tensors[k]))
+                return false;
+    return true;
+}
+
+static bool check_route(fm_device *dev, const fm_route *a) {
+    return front_check_tensor(dev, "logits", &a->logits, F32, 2) &&
+           check_tokens(dev, a->logits.size[0]) &&
+           (!a->bias.buf ||
+            (front_check_tensor(dev, "bias", &a->bias, F32, 1) &&
+             check_size(dev, "the bias's length", a->bias.size[0], a->logits.size[1]))) &&
+           check_route_outputs(dev, a) && check_route_choice(dev, a) && check_route_apart(dev, a);
+}
+
 /* ---- Operations: the fronts ------------------------------------------------------------------ */
 
 #define FRONT(name)                                                                                \
     fm_status op_##name(fm_device *dev, const fm_##name *args) {                                   \
         FM_TRY(dev->lost);                                                                         \
+        if (!dev->backend->name) return FM_ERR_UNSUPPORTED;                                        \
         if (!check_##name(dev, args)) return FM_ERR_ARG;                                           \
         dev->encoded = true;                                                                       \
         double start;                                                                              \
@@ -342,4 +390,10 @@ static bool check_head_topk(fm_device *dev, const fm_head_topk *a) {
         uint64_t bytes = dev->profiling ? traffic_##name(args) : 0;                                \
         return front_end(dev, FRONT_CALL_##name, start, bytes, status);                            \
     }
-FM_OP_LIST(FRONT)
+FM_OP_ALL_LIST(FRONT)
+
+#define OFFERS(name)                                                                               \
+    bool device_offers_##name(const fm_device *dev) {                                              \
+        return dev->backend->name != NULL;                                                         \
+    }
+FM_OP_OPTIONAL_LIST(OFFERS)

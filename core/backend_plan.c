@@ -11,6 +11,7 @@
 struct fm_device_state {
     const fm_backend *of;
     fm_device_state *state; /* of that backend */
+    fm_backend table;       /* plan_table, without what that backend lacks */
 };
 
 static void plan_close(fm_device_state *s) {
@@ -91,7 +92,7 @@ static fm_status plan_ticket(fm_device_state *s, uint64_t ticket) {
         (void)s, (void)args;                                                                       \
         return FM_OK;                                                                              \
     }
-FM_OP_LIST(PLAN_OP)
+FM_OP_ALL_LIST(PLAN_OP)
 
 /* `open` has no place for the backend that is planned for: plan_open is called in its stead. */
 static const fm_backend plan_table = {.version = FM_BACKEND_VERSION,
@@ -109,7 +110,7 @@ static const fm_backend plan_table = {.version = FM_BACKEND_VERSION,
                                       .weight_load = plan_weight_load,
                                       .weight_free = plan_weight_free,
 #define PLAN_OP_ENTRY(name) .name = plan_##name,
-                                      FM_OP_LIST(PLAN_OP_ENTRY)
+                                      FM_OP_ALL_LIST(PLAN_OP_ENTRY)
 #undef PLAN_OP_ENTRY
 };
 
@@ -118,12 +119,17 @@ fm_status plan_open(const fm_backend *of, const fm_device_params *params, fm_log
     fm_device_state *s = calloc(1, sizeof *s);
     if (!s) return error_set(err, FM_ERR_MEMORY, "out of memory while opening a planning device");
     s->of = of;
+    s->table = plan_table;
+#define PLAN_OFFER(name)                                                                           \
+    if (!of->name) s->table.name = NULL;
+    FM_OP_OPTIONAL_LIST(PLAN_OFFER)
+#undef PLAN_OFFER
     fm_status status = of->open(params, log, &s->state, err);
     if (status != FM_OK) {
         free(s);
         return status;
     }
-    *table = &plan_table;
+    *table = &s->table;
     *out = s;
     return FM_OK;
 }

@@ -30,6 +30,7 @@ fm_status front_end(fm_device *dev, front_call call, double start, uint64_t byte
 void device_profile(fm_device *dev, bool on) {
     if (on) memset(dev->counts, 0, sizeof dev->counts);
     dev->profiling = on;
+    if (dev->backend->profile) dev->backend->profile(dev->state, on);
 }
 
 int32_t device_profile_get(const fm_device *dev, fm_profile_row rows[FM_PROFILE_ROWS_MAX]) {
@@ -40,11 +41,15 @@ int32_t device_profile_get(const fm_device *dev, fm_profile_row rows[FM_PROFILE_
     };
     _Static_assert((int)FRONT_CALL_COUNT == (int)FM_PROFILE_ROWS_MAX,
                    "a row for each kind of call");
+    double seconds[FM_OP_COUNT] = {0};
+    bool own_clock = dev->backend->op_seconds != NULL;
+    if (own_clock) dev->backend->op_seconds(dev->state, seconds);
     int32_t n = 0;
     for (int32_t call = 0; call < FRONT_CALL_COUNT; call++) {
         const front_count *count = &dev->counts[call];
-        if (count->calls > 0)
-            rows[n++] = (fm_profile_row){names[call], count->calls, count->seconds, count->bytes};
+        if (count->calls == 0) continue;
+        double took = own_clock && call < FM_OP_COUNT ? seconds[call] : count->seconds;
+        rows[n++] = (fm_profile_row){names[call], count->calls, took, count->bytes};
     }
     return n;
 }
@@ -137,4 +142,10 @@ uint64_t traffic_head_topk(const fm_head_topk *a) {
            tensor_bytes(&a->temperatures) + tensor_bytes(&a->ids) + tensor_bytes(&a->values) +
            tensor_bytes(&a->raw) + tensor_bytes(&a->best_ids) + tensor_bytes(&a->best_raw) +
            tensor_bytes(&a->sums);
+}
+
+uint64_t traffic_route(const fm_route *a) {
+    return tensor_bytes(&a->logits) + tensor_bytes(&a->bias) + tensor_bytes(&a->experts) +
+           tensor_bytes(&a->weights) + tensor_bytes(&a->offsets) + tensor_bytes(&a->row_token) +
+           tensor_bytes(&a->slot_row);
 }

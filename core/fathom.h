@@ -8,11 +8,11 @@
  *   fm_tokens      a growing list of token ids, owned by the caller.
  *   fm_decoder     the state that turns a stream of ids back into whole UTF-8; the caller's.
  *   fm_checkpoint  what lies in a model directory: description and tensors. Immutable: any thread.
- *   fm_model       one checkpoint made ready on one device, within the limits that
+ *   fm_model       one checkpoint made ready on its devices, within the limits that
  *                  fm_model_params states. Any number of engines may share it; it outlives them.
  *   fm_engine      caches, workspace and queue of one model. Any thread submits and cancels.
- *                  Engines that share a model share its device: one thread at a time steps any of
- *                  them, and a second one is refused.
+ *                  Engines that share a model share its devices: one thread at a time steps any
+ *                  of them, and a second one is refused.
  *   fm_request     what to generate; plain data, copied by fm_engine_submit.
  *   fm_event       what a request's callback receives: a new token, or how the request ended.
  *
@@ -81,6 +81,7 @@ typedef enum fm_log_level {
     FM_LOG_DEBUG, /* how the device was set up */
     FM_LOG_INFO,  /* what was opened and how much of it was copied */
     FM_LOG_WARN,  /* what is probably a fault of the model directory, and what follows from it */
+    FM_LOG_ERROR, /* what a device's own checks found wrong with this library's calls */
 } fm_log_level;
 
 /** Receives one line without a newline. May be called from any thread that uses the library, and
@@ -233,14 +234,49 @@ void fm_checkpoint_get_info(const fm_checkpoint *c, fm_checkpoint_info *out);
 /** The i-th tensor in the order of names; i < n_tensors. */
 void fm_checkpoint_get_tensor(const fm_checkpoint *c, size_t i, fm_tensor_info *out);
 
+/* ---- Devices --------------------------------------------------------------------------------- */
+
+/** A device that a model can run on here, or a kind of device that this machine lacks. */
+typedef struct fm_device_desc {
+    char device[32]; /* what fm_model_params.device calls it: "cpu", "vulkan:0" */
+    char name[96];
+    uint64_t memory_total; /* bytes; 0: not known */
+    uint64_t memory_free;
+    bool unified;        /* no memory of its own: it takes the host's */
+    bool software;       /* the host's own cores emulate it: "auto" never chooses it */
+    char abilities[160]; /* what it can and how it runs, in words, for people */
+    char missing[500]; /* "": it is there; else one line that says why there are none of this kind,
+                          whose name is `device`; the rest is empty */
+} fm_device_desc;
+
+/** Fills at most `max` entries, the CPU first, and returns how many there are. Looks at drivers, which
+ * may take a moment. Any thread. */
+int32_t fm_device_list(fm_device_desc *out, int32_t max);
+
 /* ---- Model ----------------------------------------------------------------------------------- */
 
 typedef struct fm_model fm_model;
 
+/* Where the layers of a model are is written as
+ *
+ *     auto                the first Vulkan device that is no software and has room for the model, or
+ *                         when there is none the CPU
+ *     PART+PART…          runs of layers, in order, at most FM_MAX_DEVICES
+ *
+ *     PART   = DEVICE*LAYERS, the next LAYERS layers; the last part may leave *LAYERS out and takes the
+ *              rest. All layers have to be placed.
+ *     DEVICE = cpu, or vulkan:N, the Nth Vulkan device from 0; vulkan is vulkan:0. Behind it options of
+ *              the device may follow, each behind a comma; none has a "+" or "*" in it.
+ *
+ * as in "vulkan:0*20+cpu": 20 layers on a Vulkan device, the others on the CPU. The embedding is where
+ * the first layer is, the head where the last one is. Weights, caches and workspace of a layer are on
+ * its device; the hidden state of a step goes from one to the next through the host. */
+enum { FM_MAX_DEVICES = 4 };
+
 /** How to run a model, and the limits of its engines, from which the device plans its memory. Zero
  * in a field takes the default given beside it. */
 typedef struct fm_model_params {
-    const char *device;      /* "auto" or "cpu"; default "auto" */
+    const char *device;      /* where layers are, see above; default "auto" */
     const char *dtype;       /* of weights: "auto" (as in the files), "f32", "bf16" or "f16";
                                 default "auto" */
     const char *cache_dtype; /* "auto" (f32 with f32 weights, else bf16), "f32" or "bf16";
@@ -252,6 +288,8 @@ typedef struct fm_model_params {
     int32_t max_context;     /* tokens of one sequence; default: the model's, at most 4096 */
     int32_t max_chunk;       /* prompt tokens of one step, over all its sequences; default 256 */
     int32_t max_sequences;   /* that run at the same time in an engine; default 16 */
+    bool deterministic;      /* results on a GPU depend on the request alone, as they always do on a
+                                CPU, at some cost of speed */
     fm_log_fn log;           /* default: silent */
     void *log_user;
 } fm_model_params;
@@ -309,10 +347,11 @@ typedef struct fm_engine fm_engine;
 /** What an engine holds. Zero in a field takes the default given beside it. The limits of a step
  * and of a sequence are the model's. */
 typedef struct fm_engine_params {
-    int32_t cache_tokens;   /* that the caches hold, over all sequences, in pages of 64; default: a
+    int32_t cache_tokens; /* that the caches hold, over all sequences, in pages of 64; default: a
                                quarter of max_sequences full contexts, and at least one. At least
                                max_context, so that any sequence fits alone. */
-    int32_t max_queued;     /* requests that wait for their first step at most; default 1024 */
+    int32_t
+        max_queued; /* requests that wait for their first step at most; default 1024, at most 8192 */
     bool no_prefix_sharing; /* default: prompts that begin alike share what is computed for the
                                whole pages they have in common */
 } fm_engine_params;
@@ -336,7 +375,7 @@ typedef struct fm_sampling {
     int32_t top_k;            /* 0: off */
     float top_p;              /* 0 or 1: off; in (0, 1], share of what top-k leaves */
     float min_p;              /* 0: off; share of the best token's probability, in [0, 1] */
-    float repetition_penalty; /* 0 or 1: off; in [0.01, 100]. The logit of a token of prompt or
+    float repetition_penalty; /* 0 or 1: off; else in [0.01, 100]. The logit of a token of prompt or
                                  answer is divided by it when positive, else multiplied */
     float frequency_penalty;  /* in [-2, 2]; taken off for each time the answer has the token */
     float presence_penalty;   /* in [-2, 2]; taken off when the answer has the token */
@@ -424,20 +463,32 @@ fm_status fm_engine_new(fm_model *m, const fm_engine_params *params, fm_engine *
 /** Frees an engine. Requests that still run end without an event. */
 void fm_engine_free(fm_engine *e);
 
-/** What a model and one engine would take, in bytes, counted by making them on a device that only
- * plans. Lists and scratch on the host are not in it: about 6 bytes for each cached token, 200 for
- * each token of the vocabulary, and what requests bring. */
+/** The part of a plan that one device has. */
+typedef struct fm_plan_device {
+    char name[96];
+    int32_t first_layer, n_layers;
+    uint64_t weights_copied, cache, workspace; /* as in fm_plan */
+    uint64_t memory_free;                      /* now */
+    int32_t memory; /* index of the first device that takes its memory from the same place: the same
+                       one, or as both have the host's */
+} fm_plan_device;
+
+/** What a model and one engine would take, in bytes, counted by making them on devices that only
+ * plan. Lists and scratch on the host are not in it: about 6 bytes for each cached token, 200 for
+ * each token of the vocabulary and max_sequences / 8 more for its masks, and what requests bring. */
 typedef struct fm_plan {
-    uint64_t weights_in_place; /* of the files that are read where they lie; the system may drop and
-                                   read them again */
+    uint64_t weights_in_place; /* of the files that are read where they lie, by each device; the
+                                   system may drop and read them again */
     uint64_t weights_copied;   /* weights and tables beside the files */
     uint64_t cache;            /* for cache_tokens */
     uint64_t cache_per_token;  /* of one token more in cache_tokens */
-    uint64_t workspace;        /* everything else on the device */
-    uint64_t memory_free;      /* now */
-    bool fits;                 /* all but weights_in_place are no more than memory_free */
+    uint64_t workspace;        /* everything else on the devices */
+    uint64_t memory_free;      /* now, of all devices */
+    bool fits;                 /* all but weights_in_place are no more than is free, on each */
     int32_t max_context, max_chunk, max_sequences, cache_tokens; /* with defaults resolved */
     int64_t cache_tokens_that_fit; /* no more than cache_tokens; 0: not even the rest fits */
+    int32_t n_devices;
+    fm_plan_device devices[FM_MAX_DEVICES];
 } fm_plan;
 
 /** Says it before anything is loaded. NULL parameters take all defaults. Fails like fm_model_open
@@ -476,6 +527,10 @@ typedef struct fm_fork {
     int32_t n_back; /* tokens of the parent's answer that the fork does not take over */
     const fm_sampling *sampling; /* NULL: the parent's */
     int32_t max_new;             /* as in fm_request, what is taken over counted; 0: the parent's */
+    fm_mask_fn mask; /* NULL: none, whatever the parent has: a mask that keeps its place in
+                                    the answer in mask_user is of no use to two. It gets the answer
+                                    whole, with what is taken over */
+    void *mask_user;
     fm_event_fn on_event;
     void *user;
 } fm_fork;
@@ -483,7 +538,8 @@ typedef struct fm_fork {
 /** A second request that has the prompt, and the answer so far as its events brought it, of one
  * that has not ended, shares what is computed for them, and goes on by itself. With the same
  * sampling it gives the same tokens. Events come for further tokens and their text only; its
- * counts include what was taken over, and it has the parent's deadline. Between steps.
+ * counts include what was taken over, and it has the parent's end tokens, stop strings, tokenizer
+ * (which outlives the fork, too), log-probabilities, tenant and deadline. Between steps.
  * FM_ERR_NOT_FOUND when the parent has ended. */
 fm_status fm_engine_fork(fm_engine *e, uint64_t parent, const fm_fork *fork, uint64_t *id,
                          fm_error *err);
@@ -506,9 +562,10 @@ typedef struct fm_restore {
 
 /** Takes a saved request up where it was: it gives the tokens that it would have given, and events
  * for those only. Where there are no free pages, or a window has lost some, its tokens are run
- * again. Between steps. A file that is damaged gives FM_ERR_FORMAT; one of another model (by its
- * description and a sample of its weights) or of other number formats FM_ERR_UNSUPPORTED. Damage is
- * found; forgery is not: restore only files that you have written. */
+ * again. Between steps. The call holds the whole file in memory while it runs. A file that is damaged
+ * gives FM_ERR_FORMAT; one of another model (by its description and a sample of its weights) or of
+ * other number formats FM_ERR_UNSUPPORTED; FM_ERR_LIMIT when the queue is full or the context is too
+ * short. Damage is found; forgery is not: restore only files that you have written. */
 fm_status fm_engine_restore(fm_engine *e, const char *path, const fm_restore *how, uint64_t *id,
                             fm_error *err);
 

@@ -1,17 +1,15 @@
 /*
- * many.c - many requests at once. They run together, step by step, and share what is computed for a
- * beginning that they have in common; none changes what another one answers.
- *
+ * many.c - many requests at once: they run together, and none changes what another one answers.
  *   many MODEL-DIRECTORY TEXT...        one request for each text, at most 100
  */
 #include "fathom.h"
-
 #include <stdio.h>
 #include <string.h>
 
 typedef struct job { /* a request, and what has come of it so far */
     char answer[4000];
     size_t length;
+    bool failed;
 } job;
 
 /* Called inside fm_engine_step; `user` tells whose event this is. */
@@ -20,7 +18,8 @@ static bool on_event(void *user, const fm_event *event) {
     if (event->text_length > sizeof j->answer - j->length) return false; /* cancels the request */
     if (event->text_length > 0) memcpy(j->answer + j->length, event->text, event->text_length);
     j->length += event->text_length;
-    if (event->finish == FM_FINISH_ERROR) printf("failed: %s\n", fm_status_text(event->status));
+    j->failed = event->finish == FM_FINISH_ERROR;
+    if (j->failed) printf("failed: %s\n", fm_status_text(event->status));
     if (event->finish == FM_FINISH_NONE) return true;
     fwrite(j->answer, 1, j->length, stdout);
     return puts("\n----") >= 0;
@@ -29,10 +28,10 @@ static bool on_event(void *user, const fm_event *event) {
 int main(int argc, char **argv) {
     static job jobs[100]; /* each stays where it is until its request has ended */
     fm_error err = {0};
-    fm_tokenizer *t = NULL; /* in the request, so that events bring text */
+    fm_tokenizer *t = NULL;
     fm_model *model = NULL;
     fm_engine *engine = NULL;
-    int32_t active = 1;
+    int32_t active = 1; /* requests that have not ended */
     if (argc < 3 || argc - 2 > 100) return fputs("usage: many DIRECTORY TEXT...\n", stderr), 2;
 
     fm_model_params params = {.max_sequences = 8}; /* further ones wait for their turn */
@@ -45,16 +44,17 @@ int main(int argc, char **argv) {
         if (status == FM_OK)
             status = fm_tokenizer_encode(t, argv[i], strlen(argv[i]), FM_ENCODE_ADDED, &ids, &err);
         fm_request request = {.ids = ids.ids, .n_ids = ids.count, .max_new = 32, .tokenizer = t};
-        request.on_event = on_event;
-        request.user = &jobs[i - 2];
+        request.on_event = on_event, request.user = &jobs[i - 2];
         if (status == FM_OK) status = fm_engine_submit(engine, &request, NULL, &err);
         fm_tokens_free(&ids); /* the engine has a copy */
     }
-    while (status == FM_OK && active > 0) status = fm_engine_step(engine, &active, &err);
+    bool failed = status != FM_OK;
+    while (!failed && active > 0) fm_engine_step(engine, &active, &err); /* events tell failures */
+    for (int i = 0; i < argc - 2; i++) failed = failed || jobs[i].failed;
 
     fm_engine_free(engine);
     fm_model_close(model);
     fm_tokenizer_close(t);
-    if (status != FM_OK) fprintf(stderr, "many: %s\n", err.text);
-    return status == FM_OK ? 0 : 1;
+    if (failed) fprintf(stderr, "many: %s\n", err.text[0] ? err.text : "a request failed");
+    return failed ? 1 : 0;
 }

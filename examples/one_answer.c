@@ -40,7 +40,8 @@ static fm_status answer(const char *dir, const char *text, fm_error *err) {
     request.on_event = on_event;
     request.user = &result;
     if (status == FM_OK) status = fm_engine_submit(engine, &request, NULL, err);
-    while (status == FM_OK && active > 0) status = fm_engine_step(engine, &active, err);
+    /* What a failed step held is tried once more; the last event says when that fails, too. */
+    while (status == FM_OK && active > 0) fm_engine_step(engine, &active, err);
 
     fm_engine_free(engine); /* the reverse order; NULL is fine */
     fm_model_close(model);

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static uint64_t needed(const fm_plan *p) {
     return p->weights_copied + p->cache + p->workspace;
@@ -35,6 +36,20 @@ static void print_advice(const fm_plan *p) {
     }
 }
 
+/* Where there are several devices: what each needs, and what it shares. */
+static void print_devices(const fm_plan *p) {
+    for (int32_t i = 0; i < p->n_devices && p->n_devices > 1; i++) {
+        const fm_plan_device *d = &p->devices[i];
+        uint64_t size = d->weights_copied + d->cache + d->workspace;
+        printf("layers %" PRId32 "-%" PRId32 " on %s: needed %.1f MB, free now %.1f MB",
+               d->first_layer, d->first_layer + d->n_layers - 1, d->name, (double)size / 1e6,
+               (double)d->memory_free / 1e6);
+        if (d->memory != i)
+            printf(", which is also that of layer %" PRId32, p->devices[d->memory].first_layer);
+        printf("\n");
+    }
+}
+
 static void print_table(const fm_plan *p) {
     char note[80];
     print_row("weights in the files", p->weights_in_place, "read in place, not counted");
@@ -46,11 +61,25 @@ static void print_table(const fm_plan *p) {
              p->max_sequences, p->max_context, p->max_chunk);
     print_row("workspace", p->workspace, note);
     print_row("needed", needed(p), "");
-    print_row("free now", p->memory_free, "");
+    print_row("free now", p->memory_free, p->n_devices > 1 ? "" : p->devices[0].name);
+    print_devices(p);
     print_advice(p);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------------- */
+
+static bool add_device(cJSON *list, const fm_plan_device *d) {
+    cJSON *item = cJSON_CreateObject();
+    if (!item || !cJSON_AddItemToArray(list, item)) return false;
+    return json_out_text(item, "name", d->name, strlen(d->name)) &&
+           cJSON_AddNumberToObject(item, "first_layer", d->first_layer) &&
+           cJSON_AddNumberToObject(item, "layers", d->n_layers) &&
+           json_out_count(item, "weights_copied_bytes", d->weights_copied) &&
+           json_out_count(item, "cache_bytes", d->cache) &&
+           json_out_count(item, "workspace_bytes", d->workspace) &&
+           json_out_count(item, "memory_free_bytes", d->memory_free) &&
+           cJSON_AddNumberToObject(item, "memory_of_device", d->memory);
+}
 
 static int print_json(const fm_plan *p) {
     cJSON *object = cJSON_CreateObject();
@@ -67,6 +96,9 @@ static int print_json(const fm_plan *p) {
               cJSON_AddNumberToObject(object, "cache_tokens", p->cache_tokens) &&
               json_out_count(object, "cache_tokens_that_fit", (uint64_t)p->cache_tokens_that_fit) &&
               cJSON_AddBoolToObject(object, "fits", p->fits);
+    cJSON *list = ok ? cJSON_AddArrayToObject(object, "devices") : NULL;
+    ok = list != NULL;
+    for (int32_t i = 0; ok && i < p->n_devices; i++) ok = add_device(list, &p->devices[i]);
     return json_out_print(object, ok);
 }
 

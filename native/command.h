@@ -11,5 +11,6 @@ int cmd_logits(const options *o);
 int cmd_tokenize(const options *o);
 int cmd_inspect(const options *o);
 int cmd_plan(const options *o);
+int cmd_devices(const options *o);
 
 #endif

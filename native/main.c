@@ -43,6 +43,10 @@ static const command commands[] = {
      "Says what memory a model, its caches and its workspace would take, and whether that fits.\n"
      "Nothing is loaded. The exit status is 1 when it does not fit.",
      "  fathom plan models/smollm2 --ctx 8192 --batch 32\n", cmd_plan},
+    {"devices", COMMAND_DEVICES, 0, "devices",
+     "Lists what a model can run on here: what --device calls it, its name, memory and abilities.\n"
+     "A kind of device that cannot be used says why.",
+     "  fathom devices\n", cmd_devices},
 };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };

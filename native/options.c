@@ -65,7 +65,11 @@ static const option_row option_rows[] = {
      "TEXT holds ids; print their bytes, nothing added"},
     {"plain", 0, OPTION_FLAG, FIELD(plain), 0, 0, COMMAND_TOKENIZE, NULL,
      "added tokens in the text stay text"},
-    {"device", 0, OPTION_CHOICE, FIELD(device), 0, 0, OPENING, "auto|cpu", "where to run (auto)"},
+    {"device", 0, OPTION_TEXT, FIELD(device), 0, 0, OPENING, "auto|cpu|vulkan:N|A*LAYERS+B",
+     "where to run, fathom devices lists what there is; vulkan:0*20+cpu: 20 layers there, the rest "
+     "on the CPU (auto: a GPU with room, else the CPU)"},
+    {"deterministic", 0, OPTION_FLAG, FIELD(deterministic), 0, 0, OPENING, NULL,
+     "results on a GPU do not depend on what runs beside, as they never do on a CPU"},
     {"dtype", 0, OPTION_CHOICE, FIELD(dtype), 0, 0, OPENING, "auto|f32|bf16|f16",
      "number format of the weights (auto: as in the files)"},
     {"cache-dtype", 0, OPTION_CHOICE, FIELD(cache_dtype), 0, 0, OPENING, "auto|f32|bf16",
@@ -101,7 +105,8 @@ static const option_row option_rows[] = {
     {"logprobs", 0, OPTION_COUNT, FIELD(logprobs), 0, FM_MAX_LOGPROBS, ANSWERING, "K",
      "with --json: log-probabilities of the tokens and of K alternatives"},
     {"json", 0, OPTION_FLAG, FIELD(json), 0, 0,
-     ANSWERING | COMMAND_TOKENIZE | COMMAND_INSPECT | COMMAND_PLAN, NULL, "print one JSON object"},
+     ANSWERING | COMMAND_TOKENIZE | COMMAND_INSPECT | COMMAND_PLAN | COMMAND_DEVICES, NULL,
+     "print one JSON object"},
     {"stats", 0, OPTION_FLAG, FIELD(stats), 0, 0, ANSWERING, NULL,
      "a line with speeds on standard error after the answer"},
     {"profile", 0, OPTION_FLAG, FIELD(profile), 0, 0, RUNNING, NULL,
@@ -309,6 +314,7 @@ void options_print_help(const command *c) {
 fm_model_params options_model_params(const options *o) {
     return (fm_model_params){
         .device = o->device,
+        .deterministic = o->deterministic,
         .dtype = o->dtype,
         .cache_dtype = o->cache_dtype,
         .isa = o->isa,

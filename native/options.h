@@ -15,6 +15,7 @@ enum {
     COMMAND_TOKENIZE = 1 << 3,
     COMMAND_INSPECT = 1 << 4,
     COMMAND_PLAN = 1 << 5,
+    COMMAND_DEVICES = 1 << 6,
 };
 
 typedef struct options options;
@@ -49,7 +50,8 @@ struct options {
     bool decode;
     bool plain;
 
-    const char *device;
+    const char *device; /* as fm_model_params has it */
+    bool deterministic;
     const char *dtype;
     const char *cache_dtype;
     const char *isa; /* NULL: the best there is */

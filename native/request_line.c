@@ -170,7 +170,8 @@ static const field fields[] = {
     {"top_p", FIELD_REAL, PLACE(sampling.top_p), 0, 1},
     {"top_k", FIELD_COUNT, PLACE(sampling.top_k), 0, INT32_MAX},
     {"min_p", FIELD_REAL, PLACE(sampling.min_p), 0, 1},
-    {"repetition_penalty", FIELD_REAL, PLACE(sampling.repetition_penalty), 0.01, 100},
+    /* The library refuses what lies between 0, which is off, and 0.01. */
+    {"repetition_penalty", FIELD_REAL, PLACE(sampling.repetition_penalty), 0, 100},
     {"frequency_penalty", FIELD_REAL, PLACE(sampling.frequency_penalty), -2, 2},
     {"presence_penalty", FIELD_REAL, PLACE(sampling.presence_penalty), -2, 2},
     {"logit_bias", FIELD_BIAS, 0, 0, 0},

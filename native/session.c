@@ -35,6 +35,7 @@ int session_open_tokenizer(session *s, const options *o, bool required) {
 static void show_warning(void *user, fm_log_level level, const char *line) {
     (void)user;
     if (level == FM_LOG_WARN) terminal_note("warning: %s", line);
+    if (level == FM_LOG_ERROR) terminal_note("error: %s", line);
 }
 
 int session_open_engine(session *s, const options *o) {

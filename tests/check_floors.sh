@@ -39,7 +39,8 @@ package_flags() {
 # Compiles one header alone. $1: the compiler and its flags; $2: the language; $3: the header.
 compile_header() {
     if ! printf '#include "%s"\n' "$3" |
-        $1 -x "$2" -Wall -Wextra -Werror -fsyntax-only -DTEST_DATA='""' -I. -Icore -Itests - 2>"$work/compiler"; then
+        $1 -x "$2" -Wall -Wextra -Werror -fsyntax-only -DTEST_DATA='""' \
+            -DBUILD_DIR='""' -I. -Icore -Itests - 2>"$work/compiler"; then
         what=$(grep -m1 error "$work/compiler")
         echo "$3:1: does not compile alone as $2: $what"
     fi
@@ -50,7 +51,8 @@ check_headers() {
     if command -v "${CC:-cc}" >/dev/null; then
         c="${CC:-cc} -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE"
         c="$c $(package_flags | tr '\n' ' ')"
-        grep '\.h$' "$work/files" | grep -vE '^backends/(cuda|vulkan)/' | while read -r header; do
+        kits='^(backends/cuda|backends/vulkan|tests/vulkan/shim)/'
+        grep '\.h$' "$work/files" | grep -vE "$kits" | while read -r header; do
             compile_header "$c" c "$header"
         done
     else
@@ -89,7 +91,7 @@ check_tree() {
 make_clean_tree() {
     rm -rf "$work/tree"
     for folder in core/base core/data core/text core/model core/engine backends/cpu \
-        backends/vulkan backends/cuda native; do
+        backends/vulkan backends/cuda native tests/vulkan/shim; do
         mkdir -p "$work/tree/$folder"
     done
     cd "$work/tree" || exit 1
@@ -116,6 +118,7 @@ END
     printf '#include "%s"\n' ../../core/backend.h c.h >backends/cpu/c.c
     echo '#include "../../core/data/d.h"' >backends/cpu/c.h
     echo 'int f(void) { return vkCreateDevice(0); }' >backends/vulkan/v.c
+    echo '#include <vulkan/vulkan_core.h>' >tests/vulkan/shim/v.c
     echo 'int g(void) { return cudaMalloc(0) + cuInit(0); }' >backends/cuda/u.c
     printf '#include "fathom.h"\n#include "base/json.h"\n#include "n.h"\nint main(void) { printf("x"); }\n' >native/n.c
     echo 'int n;' >native/n.h
@@ -180,7 +183,7 @@ repeat() {
 test_clean_tree() {
     make_clean_tree
     if sh "$here/check_floors.sh" --root "$work/tree" >"$work/out" 2>&1 &&
-        grep -q '^floors: 15 files, clean$' "$work/out"; then
+        grep -q '^floors: 16 files, clean$' "$work/out"; then
         report passed
     else
         report failed "the clean tree is not clean"
@@ -206,6 +209,7 @@ test_includes() {
     plant core/fathom.h 1 'only standard headers' '#include "base/a.h"'
     plant core/fathom.h 1 'only standard headers' '#include <unistd.h>'
     plant core/model/x.c 1 'outside the folder' '#include <vulkan/vulkan.h>'
+    plant tests/ops/x.c 1 'outside the folder' '#include <vulkan/vulkan.h>'
     plant native/x.c 1 'outside the folder' '#include <cuda_runtime.h>'
 }
 

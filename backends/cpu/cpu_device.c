@@ -16,9 +16,19 @@ static void cpu_close(fm_device_state *s) {
     free(s);
 }
 
+/** It has none. */
+static fm_status cpu_check_options(const char *options, fm_error *err) {
+    if (!options || !*options) return FM_OK;
+    return error_set(err, FM_ERR_ARG, "the CPU has no option \"%s\"", options);
+}
+
 static fm_status cpu_open(const fm_device_params *params, fm_log log, fm_device_state **out,
                           fm_error *err) {
     const cpu_kernels *kernels = cpu_kernels_find(params->isa);
+    FM_TRY(cpu_check_options(params->options, err));
+    if (params->index != 0)
+        return error_set(err, FM_ERR_ARG, "there is no CPU device %d: all cores are one device",
+                         (int)params->index);
     if (!kernels)
         return error_set(
             err, FM_ERR_UNSUPPORTED,
@@ -43,9 +53,28 @@ static fm_status cpu_open(const fm_device_params *params, fm_log log, fm_device_
     return FM_OK;
 }
 
+static fm_status cpu_list(const char *options, fm_device_info *out, int32_t max, int32_t *n,
+                          fm_error *err) {
+    FM_TRY(cpu_check_options(options, err));
+    *n = 1;
+    if (max < 1) return FM_OK;
+    *out = (fm_device_info){.name = "CPU",
+                            .memory_total = os_memory_total(),
+                            .memory_free = os_memory_available(),
+                            .buf_max = PTRDIFF_MAX,
+                            .unified = true};
+    int32_t n_cores = os_core_count();
+    snprintf(out->abilities, sizeof out->abilities, "%s, %d core%s", cpu_kernels_find(NULL)->isa,
+             (int)n_cores, n_cores == 1 ? "" : "s");
+    return FM_OK;
+}
+
 static void cpu_info(const fm_device_state *s, fm_device_info *out) {
     *out = (fm_device_info){
+        .memory_total = os_memory_total(),
         .memory_free = os_memory_available(),
+        .buf_max = PTRDIFF_MAX,
+        .unified = true,
         .weight_dtypes = 1u << FM_DTYPE_F32 | 1u << FM_DTYPE_BF16 | 1u << FM_DTYPE_F16,
         .cache_dtypes = 1u << FM_DTYPE_F32 | 1u << FM_DTYPE_BF16,
     };
@@ -113,6 +142,7 @@ static fm_status cpu_wait(fm_device_state *s, uint64_t ticket) {
 const fm_backend fm_backend_cpu = {.version = FM_BACKEND_VERSION,
                                    .name = "cpu",
                                    .open = cpu_open,
+                                   .list = cpu_list,
                                    .close = cpu_close,
                                    .info = cpu_info,
                                    .buf_new = cpu_buf_new,

@@ -2,13 +2,10 @@
  * cpu_weight.c - weights of the CPU backend: row-major, read in place from the checkpoint's memory
  * when format, alignment and row order allow it, else converted into a copy of their own.
  */
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../../core/base/checked.h"
 #include "../../core/data/dtype.h"
-#include "../../core/data/half.h"
 #include "cpu.h"
 
 const void *cpu_weight_row(const cpu_weight *w, int32_t matrix, int64_t row) {
@@ -41,18 +38,6 @@ uint64_t cpu_weight_size(const fm_device_state *s, const fm_weight_source *sourc
 
 /* ---- Conversion ------------------------------------------------------------------------------ */
 
-/** Stores one element; false when a finite value becomes infinite. */
-static bool element_put(uint8_t *at, fm_dtype dtype, float value) {
-    if (dtype == FM_DTYPE_F32) {
-        memcpy(at, &value, sizeof value);
-        return true;
-    }
-    bool bf16 = dtype == FM_DTYPE_BF16;
-    uint16_t half = bf16 ? half_bf16_round(value) : half_f16_round(value);
-    memcpy(at, &half, sizeof half);
-    return !isfinite(value) || isfinite(bf16 ? half_bf16_widen(half) : half_f16_widen(half));
-}
-
 /** Writes a part row-major in format `to`; false when a value does not fit the format. */
 static bool part_convert(const fm_weight_part *part, int64_t cols, fm_dtype from, fm_dtype to,
                          uint8_t *dst) {
@@ -62,7 +47,7 @@ static bool part_convert(const fm_weight_part *part, int64_t cols, fm_dtype from
             (const uint8_t *)part->data + (size_t)(r * part->row_stride) * from_size;
         size_t step = (size_t)part->col_stride * from_size;
         for (int64_t c = 0; c < cols; c++, dst += to_size)
-            if (!element_put(dst, to, dtype_widen(row + (size_t)c * step, from))) return false;
+            if (!dtype_narrow(dst, to, dtype_widen(row + (size_t)c * step, from))) return false;
     }
     return true;
 }

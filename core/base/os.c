@@ -136,6 +136,17 @@ end:
     return status;
 }
 
+fm_status os_file_read_start(const char *path, void *data, size_t size, size_t *n_read,
+                             size_t *file_size, fm_error *err) {
+    int fd = -1;
+    *n_read = *file_size = 0;
+    FM_TRY(open_regular(path, &fd, file_size, err));
+    fm_status status = read_fd(path, fd, data, size, n_read, err);
+    close(fd);
+    if (status != FM_OK) *n_read = *file_size = 0;
+    return status;
+}
+
 /* ---- Paths ----------------------------------------------------------------------------------- */
 
 bool os_path_exists(const char *path) {

@@ -23,8 +23,13 @@ void os_map_close(os_map *map);
 
 /** Reads a regular file of at most `max_size` bytes into malloc'ed memory; one more NUL byte
  * follows the contents and is not counted in *size. The caller frees *data. FM_ERR_NOT_FOUND when
- * absent. */
+ * absent. A file that is cut while it is read gives the bytes that are left. */
 fm_status os_file_read(const char *path, size_t max_size, char **data, size_t *size, fm_error *err);
+
+/** Reads the first bytes of a regular file, `size` at most: *n_read says how many there were, and
+ * *file_size how many the whole file has. FM_ERR_NOT_FOUND when absent. */
+fm_status os_file_read_start(const char *path, void *data, size_t size, size_t *n_read,
+                             size_t *file_size, fm_error *err);
 
 /** False only when nothing is there under that name. What is there may still be unreadable, no plain
  * file, or a link that leads nowhere: opening it says so. */
@@ -46,5 +51,15 @@ int os_core_count(void);
 
 /** Bytes of memory this process may still use: available memory, or the cgroup's limit if lower. */
 uint64_t os_memory_available(void);
+
+/** Bytes of memory the machine has. */
+uint64_t os_memory_total(void);
+
+/** Opens a shared library and finds a symbol in it; the library stays open until the program ends.
+ * NULL when there is no such library or symbol: then `why` (may be NULL) says so, as the system does. */
+void *os_library_symbol(const char *path, const char *symbol, char *why, size_t why_size);
+
+/** The directory that holds the code of this library, or the program that it is linked into. */
+fm_status os_code_dir(char *out, size_t out_size, fm_error *err);
 
 #endif

@@ -253,3 +253,8 @@ uint64_t os_memory_available(void) {
     long n_pages = sysconf(_SC_PHYS_PAGES), page_size = sysconf(_SC_PAGESIZE);
     return n_pages > 0 && page_size > 0 ? (uint64_t)n_pages * (uint64_t)page_size : UINT64_MAX;
 }
+
+uint64_t os_memory_total(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+}

@@ -1,5 +1,8 @@
-/* dtype.c - the number formats: names and sizes, made from the one list in fathom.h, and widening. */
+/* dtype.c - the number formats: names and sizes, made from the one list in fathom.h; widening and
+ * narrowing. */
 #include "dtype.h"
+
+#include <math.h>
 
 #include "half.h"
 
@@ -29,4 +32,15 @@ float dtype_widen(const void *at, fm_dtype dtype) {
     }
     memcpy(&h, at, sizeof h);
     return dtype == FM_DTYPE_BF16 ? half_bf16_widen(h) : half_f16_widen(h);
+}
+
+bool dtype_narrow(void *at, fm_dtype dtype, float value) {
+    if (dtype == FM_DTYPE_F32) {
+        memcpy(at, &value, sizeof value);
+        return true;
+    }
+    bool bf16 = dtype == FM_DTYPE_BF16;
+    uint16_t half = bf16 ? half_bf16_round(value) : half_f16_round(value);
+    memcpy(at, &half, sizeof half);
+    return !isfinite(value) || isfinite(bf16 ? half_bf16_widen(half) : half_f16_widen(half));
 }

@@ -5,6 +5,8 @@
 #ifndef FATHOM_DATA_DTYPE_H
 #define FATHOM_DATA_DTYPE_H
 
+#include <stdbool.h>
+
 #include "../fathom.h"
 
 /** True for the floating point formats that are computed with: F32, BF16 and F16. False for those
@@ -16,5 +18,9 @@ static inline bool dtype_is_float(fm_dtype dtype) {
 /** One element of a format for which dtype_is_float holds, as float32; exact. `at` may have any
  * alignment. */
 float dtype_widen(const void *at, fm_dtype dtype);
+
+/** Stores a float32 in such a format, rounded to nearest even; false when a finite value became
+ * infinite. `at` may have any alignment. */
+bool dtype_narrow(void *at, fm_dtype dtype, float value);
 
 #endif

@@ -17,7 +17,7 @@
 enum { SEAL_SIZE = 16 }; /* bytes of the end's payload */
 
 struct sections {
-    os_map map; /* empty where the bytes are the caller's */
+    char *bytes; /* of the whole file; NULL where they are the caller's */
     uint32_t version;
     section *items; /* [count], ascending by tag */
     size_t count, capacity;
@@ -142,22 +142,42 @@ fm_status sections_parse(const char *name, const uint8_t *data, size_t size,
     return status;
 }
 
+/** Refuses what need not be read whole: another kind of file (a model's weights, by mistake), and one
+ * that does not fit into memory. */
+static fm_status check_before_reading(const char *path, const sections_kind *kind, fm_error *err) {
+    uint8_t start[SECTIONS_HEADER_SIZE];
+    size_t n, file_size;
+    sections unread = {0};
+    FM_TRY(os_file_read_start(path, start, sizeof start, &n, &file_size, err));
+    scan p = {.name = path, .kind = kind, .data = start, .size = n};
+    FM_TRY(read_file_header(&p, &unread, err));
+    uint64_t room = os_memory_available();
+    if (file_size < room) return FM_OK;
+    return error_set(err, FM_ERR_MEMORY, "%s: has %zu bytes, and %llu of memory are free", path,
+                     file_size, (unsigned long long)room);
+}
+
+/** The bytes are read, not mapped: a map of a file that somebody cuts kills the program. */
 fm_status sections_open(const char *path, const sections_kind *kind, sections **out,
                         fm_error *err) {
-    os_map map;
+    char *bytes;
+    size_t size;
+    size_t max_size =
+        kind->max_size > 0 && kind->max_size < SIZE_MAX ? (size_t)kind->max_size : SIZE_MAX - 1;
     *out = NULL;
-    FM_TRY(os_map_open(path, &map, err));
-    fm_status status = sections_parse(path, map.data, map.size, kind, out, err);
+    FM_TRY(check_before_reading(path, kind, err));
+    FM_TRY(os_file_read(path, max_size, &bytes, &size, err));
+    fm_status status = sections_parse(path, (uint8_t *)bytes, size, kind, out, err);
     if (status == FM_OK)
-        (*out)->map = map;
+        (*out)->bytes = bytes;
     else
-        os_map_close(&map);
+        free(bytes);
     return status;
 }
 
 void sections_close(sections *s) {
     if (!s) return;
-    os_map_close(&s->map);
+    free(s->bytes);
     free(s->items);
     free(s);
 }

@@ -1,4 +1,5 @@
-/* draw.c - logits in groups of rows: head and head_topk on the device, then the sampler row by row. */
+/* draw.c - logits in blocks of rows, each from one pass over the head's weights; head_topk on groups of
+ * a block's rows, then the sampler row by row. */
 #include "draw.h"
 
 #include <assert.h>
@@ -6,7 +7,8 @@
 #include <string.h>
 
 /** Edits of a group of rows: room for a few of the longest histories. A group ends where the next row's
- * would not fit. */
+ * would not fit. One more group costs an upload, a call of head_topk and a wait for the device; the
+ * logits are there already, so that no weight is read again. */
 static int32_t edits_of_group(int32_t vocab_size, int32_t max_context) {
     int64_t longest = (int64_t)max_context + FM_LOGIT_BIAS_MAX;
     return (int32_t)(longest < vocab_size ? longest : vocab_size) * 4;
@@ -51,7 +53,8 @@ void draw_free(draw *d) {
 /* ---- A step's draws ---------------------------------------------------------------------------- */
 
 void draw_begin(draw *d) {
-    d->n_orders = 0;
+    d->n_orders = d->n_block = d->n_group = 0;
+    d->block = d->first = 0;
 }
 
 void draw_add(draw *d, request *r, int32_t row) {
@@ -68,13 +71,13 @@ static penalty_history history_of(const request *r) {
     return (penalty_history){r->q.ids, r->n_prompt, r->q.ids + r->n_prompt, request_n_generated(r)};
 }
 
-/** How many of the orders fit one group. */
+/** How many of n orders fit one group. */
 static int32_t group_size(const draw *d, const draw_order *orders, int32_t n) {
     int64_t n_edits = 0;
     for (int32_t i = 0; i < n; i++) {
         const penalty_history history = history_of(orders[i].r);
         n_edits += penalties_bound(d->vocab_size, &orders[i].r->sampling, &history);
-        if (i == ACTIVATIONS_LOGIT_ROWS || n_edits > d->head.limits.max_edits) return i;
+        if (n_edits > d->head.limits.max_edits) return i;
     }
     return n;
 }
@@ -84,6 +87,11 @@ static void add_row(draw *d, const draw_order *order) {
     const penalty_history history = history_of(r);
     head_add(&d->head, &r->sampling, &history, r->n_logprobs > 0 ? r->n_logprobs : 0);
     if (r->mask) memcpy(head_mask(&d->head), order->mask, mask_words(d) * sizeof *order->mask);
+}
+
+/** Logits of n orders from `first` on, which are in the block. */
+static fm_tensor logits_of(const draw *d, const forward *f, int32_t first, int32_t n) {
+    return tensor_slice(forward_logits(f, d->n_block), 0, first - d->block, n);
 }
 
 /** Row i of the group: from its candidates, or where they are too few from the whole row. */
@@ -98,7 +106,7 @@ static fm_status draw_row(draw *d, const forward *f, int32_t i, const draw_order
     out->status = sampler_draw(&r->sampling, &row, counter, &token);
     if (out->status == FM_OK && token.id < 0) {
         const sampler_logits all = head_logits(&d->head, i, d->logits);
-        FM_TRY(device_read(d->dev, tensor_slice(f->a->logits, 0, i, 1), d->logits));
+        FM_TRY(device_read(d->dev, logits_of(d, f, d->first + i, 1), d->logits));
         out->status = sampler_draw_all(&d->sampler, &r->sampling, &row, &all, counter, &token);
     }
     out->id = token.id;
@@ -108,21 +116,27 @@ static fm_status draw_row(draw *d, const forward *f, int32_t i, const draw_order
     return FM_OK;
 }
 
-/** Encodes and submits the group that begins with order `first`. */
+/** Encodes the logits of the block that begins with order `first`. */
+static fm_status start_block(draw *d, const forward *f, int32_t first) {
+    int32_t rows[ACTIVATIONS_LOGIT_ROWS], n = d->n_orders - first;
+    if (n > ACTIVATIONS_LOGIT_ROWS) n = ACTIVATIONS_LOGIT_ROWS;
+    for (int32_t i = 0; i < n; i++) rows[i] = d->orders[first + i].row;
+    d->block = first;
+    d->n_block = n;
+    return n > 0 ? forward_head(f, rows, n) : FM_OK;
+}
+
+/** Encodes and submits the group that begins with order `first`, and the block's logits where it is the
+ * block's first. */
 static fm_status start_group(draw *d, const forward *f, int32_t first) {
+    if (first == d->block + d->n_block) FM_TRY(start_block(d, f, first));
     const draw_order *orders = d->orders + first;
-    int32_t rows[ACTIVATIONS_LOGIT_ROWS], n = group_size(d, orders, d->n_orders - first);
+    int32_t n = group_size(d, orders, d->block + d->n_block - first);
     d->first = first;
     d->n_group = n;
     head_begin(&d->head);
-    for (int32_t i = 0; i < n; i++) {
-        rows[i] = orders[i].row;
-        add_row(d, &orders[i]);
-    }
-    if (n > 0) {
-        FM_TRY(forward_head(f, rows, n));
-        FM_TRY(head_encode(&d->head, tensor_slice(f->a->logits, 0, 0, n)));
-    }
+    for (int32_t i = 0; i < n; i++) add_row(d, &orders[i]);
+    if (n > 0) FM_TRY(head_encode(&d->head, logits_of(d, f, first, n)));
     return device_submit(d->dev, &d->ticket);
 }
 

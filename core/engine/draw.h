@@ -1,6 +1,6 @@
 /*
  * draw.h - draws the next tokens of a step: the rows of logits that the step's sequences ask for, in
- * groups, and for each the sampler. Owns its buffers; nothing is allocated after draw_new.
+ * blocks and groups, and for each the sampler. Owns its buffers; nothing is allocated after draw_new.
  */
 #ifndef FATHOM_ENGINE_DRAW_H
 #define FATHOM_ENGINE_DRAW_H
@@ -20,11 +20,12 @@ typedef struct draw {
     int32_t vocab_size;
     draw_order *orders; /* [n_orders] of the step */
     int32_t n_orders;
-    int32_t first, n_group; /* of the orders, those that were submitted last */
+    int32_t block, n_block; /* of the orders, those whose logits were encoded last */
+    int32_t first, n_group; /* of these, those that were submitted last */
     uint64_t ticket;        /* of that */
     uint32_t *masks;        /* [max_sequences, (V + 31) / 32] */
     float *logits;          /* [V] a whole row */
-    head head;              /* of a group of rows */
+    head head;              /* of a group */
     sampler sampler;
 } draw;
 

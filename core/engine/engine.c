@@ -6,8 +6,8 @@
 
 enum {
     DEFAULT_QUEUED = 1024,
-    MAX_QUEUED = 1 << 16
-}; /* who comes next is found by looking at all */
+    MAX_QUEUED = 8192 /* a step looks at all: at which are over, and at whose turn it is */
+};
 
 /* ---- Making and freeing ---------------------------------------------------------------------- */
 
@@ -58,6 +58,17 @@ static fm_status make_caches(fm_engine *e, fm_error *err) {
     return scheduler_new(&e->paging, m->max_sequences, m->max_chunk, &e->scheduler, err);
 }
 
+static fm_status make_activations(fm_engine *e, int32_t max_tokens, fm_error *err) {
+    const placement *places = &e->model->places;
+    const config *c = &e->model->checkpoint->config;
+    for (int32_t i = 0; i < places->n; i++)
+        FM_TRY(activations_new(c, &places->runs[i], max_tokens, &e->a[i], err));
+    if (places->n == 1) return FM_OK;
+    e->through = calloc((size_t)max_tokens * (size_t)c->hidden_size, sizeof *e->through);
+    if (e->through) return FM_OK;
+    return error_set(err, FM_ERR_MEMORY, "out of memory for what goes between devices");
+}
+
 static fm_status make_workspace(fm_engine *e, fm_error *err) {
     const fm_model *m = e->model;
     const config *c = &m->checkpoint->config;
@@ -66,8 +77,8 @@ static fm_status make_workspace(fm_engine *e, fm_error *err) {
                           .max_sequences = m->max_sequences,
                           .max_context = m->max_context,
                           .n_classes = e->cache.n_classes};
-    FM_TRY(activations_new(c, m->dev, max_tokens, &e->a, err));
-    FM_TRY(step_new(m->dev, &params, &e->s, err));
+    FM_TRY(make_activations(e, max_tokens, err));
+    FM_TRY(step_new(&m->places, &params, &e->s, err));
     FM_TRY(draw_new(m->dev, c->vocab_size, m->max_sequences, m->max_context, &e->draw, err));
     e->logits = calloc((size_t)ACTIVATIONS_LOGIT_ROWS * (size_t)c->vocab_size, sizeof *e->logits);
     if (e->logits) return FM_OK;
@@ -79,6 +90,8 @@ static fm_status make(fm_engine *e, const fm_engine_params *params, fm_error *er
     FM_TRY(choose_params(e->model, params, e, err));
     FM_TRY(make_caches(e, err));
     FM_TRY(make_workspace(e, err));
+    fm_status status = placement_settle(&e->model->places);
+    if (status != FM_OK) return error_set(err, status, "the caches could not be made ready");
     e->rules = (request_rules){.p = &e->paging,
                                .vocab_size = c->vocab_size,
                                .max_context = e->model->max_context,
@@ -121,7 +134,8 @@ void fm_engine_free(fm_engine *e) {
     free(e->logits);
     draw_free(&e->draw);
     step_free(&e->s);
-    activations_free(&e->a);
+    free(e->through);
+    for (int32_t i = 0; i < MODEL_MAX_DEVICES; i++) activations_free(&e->a[i]);
     scheduler_free(&e->scheduler);
     paged_sequence_free(&e->prompt);
     cache_free(&e->cache);
@@ -134,15 +148,22 @@ void fm_engine_free(fm_engine *e) {
 fm_status engine_computed(fm_engine *e, const fenv_t *caller, fm_status status, fm_error *err) {
     fp_end(caller);
     if (status == FM_OK) return status;
-    const char *fault = device_fault(e->model->dev);
-    device_abandon(e->model->dev);
+    const char *fault = placement_fault(&e->model->places);
+    placement_abandon(&e->model->places);
     return error_set(err, status, "the model could not be run: %s%s%s", fm_status_text(status),
                      status == FM_ERR_ARG ? ": " : "", status == FM_ERR_ARG ? fault : "");
 }
 
 forward engine_pass(fm_engine *e) {
     fm_model *m = e->model;
-    return (forward){&m->checkpoint->config, &m->weights, m->rope_table, &e->cache, &e->a, &e->s};
+    return (forward){.c = &m->checkpoint->config,
+                     .w = &m->weights,
+                     .places = &m->places,
+                     .rope_tables = m->rope_tables,
+                     .cache = &e->cache,
+                     .a = e->a,
+                     .s = &e->s,
+                     .through = e->through};
 }
 
 fm_status engine_begin(fm_engine *e, fm_error *err) {

@@ -15,7 +15,8 @@ struct fm_engine {
     fm_model *model;
     fm_engine_params params; /* defaults resolved */
     kv_cache cache;
-    activations a;
+    activations a[MODEL_MAX_DEVICES]; /* of each device */
+    float *through;                   /* [T, C] of a pass, with several devices */
     step s;
     paging paging;
     scheduler scheduler;
@@ -32,13 +33,13 @@ struct fm_engine {
 fm_status engine_make(fm_model *m, const fm_engine_params *params, fm_engine **out, fm_error *err);
 
 /** Calls that compute begin here. They are refused to a callback, whose results they would
- * overwrite, and to a second thread, as all engines of a model work on one device. The flag is only
+ * overwrite, and to a second thread, as all engines of a model work on the same devices. The flag is only
  * tried, never waited for: a callback that waited would wait for itself. */
 fm_status engine_begin(fm_engine *e, fm_error *err);
 void engine_end(fm_engine *e);
 
 /** What was computed since fp_begin ended with `status`: puts the caller's floating-point environment
- * back; a failure leaves the device ready for the next step and is said in words. Returns it. */
+ * back; a failure leaves the devices ready for the next step and is said in words. Returns it. */
 fm_status engine_computed(fm_engine *e, const fenv_t *caller, fm_status status, fm_error *err);
 
 /** The forward pass of the step that was written down. */

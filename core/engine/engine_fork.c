@@ -15,8 +15,8 @@ static fm_request ask_again(const request *parent, const fm_fork *fork, int32_t 
         .stop = parent->stop,
         .n_stop = parent->n_stop,
         .tenant = parent->q.pages.tenant,
-        .mask = parent->mask,
-        .mask_user = parent->mask_user,
+        .mask = fork->mask,
+        .mask_user = fork->mask_user,
         .on_event = fork->on_event,
         .user = fork->user,
     };

@@ -24,7 +24,7 @@ static fm_status read_rows(fm_engine *e, int32_t first, int32_t n_rows) {
     for (int32_t i = 0; i < n_rows; i++) rows[i] = first + i;
     FM_TRY(forward_head(&f, rows, n_rows));
     FM_TRY(forward_finish(&f));
-    return device_read(e->a.dev, tensor_slice(e->a.logits, 0, 0, n_rows), e->logits);
+    return device_read(e->model->dev, forward_logits(&f, n_rows), e->logits);
 }
 
 static fm_status deliver_chunk(fm_engine *e, int32_t n, fm_logits_fn sink, void *user,

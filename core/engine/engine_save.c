@@ -17,7 +17,7 @@ static fm_status settle(fm_engine *e, fm_error *err) {
 static fm_status settle_rows(fm_engine *e, paged_sequence *pages, fm_error *err) {
     fm_status status = settle(e, err);
     if (status == FM_OK) return status;
-    device_abandon(e->model->dev);
+    placement_abandon(&e->model->places);
     paging_release(&e->paging, pages);
     paging_drop_cached(&e->paging);
     return status;

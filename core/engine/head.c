@@ -119,24 +119,29 @@ static fm_tensor view(const head *h, const void *array, fm_dtype dtype, int64_t 
     return t;
 }
 
-/** Writes the inputs and points `a` to them. */
-static fm_status upload(const head *h, fm_head_topk *a) {
-    int64_t n_rows = h->n_rows, n_edits = h->offsets[n_rows];
+/** Points `a` to the inputs. The lists of edits are as long as they may be, whatever they hold: the
+ * offsets say how much of them counts. */
+static void name_inputs(const head *h, fm_head_topk *a) {
+    int64_t n_rows = h->n_rows, n_edits = h->limits.max_edits;
     a->temperatures = view(h, h->temperatures, FM_DTYPE_F32, n_rows, 0);
-    FM_TRY(device_write(h->dev, a->temperatures, h->temperatures));
-    if (h->masked) {
-        a->mask = view(h, h->mask, FM_DTYPE_I32, n_rows, mask_words(h));
-        FM_TRY(device_write(h->dev, a->mask, h->mask));
-    }
-    if (n_edits == 0) return FM_OK;
+    if (h->masked) a->mask = view(h, h->mask, FM_DTYPE_I32, n_rows, mask_words(h));
+    if (h->offsets[n_rows] == 0) return;
     a->edit_offsets = view(h, h->offsets, FM_DTYPE_I32, n_rows + 1, 0);
     a->edit_ids = view(h, h->edits.ids, FM_DTYPE_I32, n_edits, 0);
     a->edit_scales = view(h, h->edits.scales, FM_DTYPE_F32, n_edits, 0);
     a->edit_adds = view(h, h->edits.adds, FM_DTYPE_F32, n_edits, 0);
+}
+
+/** Writes the inputs that `a` has. */
+static fm_status upload(const head *h, const fm_head_topk *a) {
+    int64_t n_edits = h->offsets[h->n_rows];
+    FM_TRY(device_write(h->dev, a->temperatures, h->temperatures));
+    if (h->masked) FM_TRY(device_write(h->dev, a->mask, h->mask));
+    if (n_edits == 0) return FM_OK;
     FM_TRY(device_write(h->dev, a->edit_offsets, h->offsets));
-    FM_TRY(device_write(h->dev, a->edit_ids, h->edits.ids));
-    FM_TRY(device_write(h->dev, a->edit_scales, h->edits.scales));
-    return device_write(h->dev, a->edit_adds, h->edits.adds);
+    FM_TRY(device_write(h->dev, tensor_slice(a->edit_ids, 0, 0, n_edits), h->edits.ids));
+    FM_TRY(device_write(h->dev, tensor_slice(a->edit_scales, 0, 0, n_edits), h->edits.scales));
+    return device_write(h->dev, tensor_slice(a->edit_adds, 0, 0, n_edits), h->edits.adds);
 }
 
 static int32_t n_candidates(const head *h) {
@@ -154,10 +159,17 @@ static void name_outputs(const head *h, fm_head_topk *a) {
 }
 
 fm_status head_encode(head *h, fm_tensor logits) {
+    bool kept, edited = h->offsets[h->n_rows] > 0;
+    int64_t form = logits.offset * 4 + h->masked * 2 + edited;
+    const fm_record_key key = {.owner = h, .sizes = {h->n_rows, n_candidates(h), h->n_best, form}};
     h->args = (fm_head_topk){.logits = logits};
+    name_inputs(h, &h->args);
     name_outputs(h, &h->args);
     FM_TRY(upload(h, &h->args));
-    return op_head_topk(h->dev, &h->args);
+    FM_TRY(device_record(h->dev, &key, &kept));
+    if (kept) return FM_OK;
+    FM_TRY(op_head_topk(h->dev, &h->args));
+    return device_record_end(h->dev);
 }
 
 fm_status head_read(head *h) {

@@ -54,7 +54,7 @@ void head_add(head *h, const fm_sampling *p, const penalty_history *history, int
 uint32_t *head_mask(head *h);
 
 /** Encodes the search for candidates and sums of all rows of `logits`, [L, V] on the device, in the
- * order in which they were added; at least one. */
+ * order in which they were added; at least one. They lie in the same buffer at every call. */
 fm_status head_encode(head *h, fm_tensor logits);
 
 /** Reads what head_encode found, after it was submitted and waited for. */

@@ -1,14 +1,18 @@
-/* queue.c - a mutex around two lists. */
+/* queue.c - a mutex around a list of those submitted, and lists by id of all. */
 #include "queue.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <time.h>
 
 enum { LONGEST_WAIT = 86400 }; /* seconds, so that the end of a wait can be computed */
 
 fm_status queue_new(int32_t max_queued, queue *out, fm_error *err) {
     pthread_condattr_t attributes;
-    *out = (queue){.max_queued = max_queued};
+    *out = (queue){.max_queued = max_queued, .n_live_lists = 1};
+    while (out->n_live_lists < (uint64_t)max_queued) out->n_live_lists *= 2;
+    out->live = calloc((size_t)out->n_live_lists, sizeof *out->live);
+    if (!out->live) goto no_memory;
     if (pthread_mutex_init(&out->mutex, NULL) != 0) goto no_memory;
     if (pthread_condattr_init(&attributes) != 0) goto no_condition;
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -20,19 +24,29 @@ fm_status queue_new(int32_t max_queued, queue *out, fm_error *err) {
 no_condition:
     pthread_mutex_destroy(&out->mutex);
 no_memory:
+    free(out->live);
+    *out = (queue){0};
     return error_set(err, FM_ERR_MEMORY, "out of memory for a queue");
 }
 
 void queue_free(queue *q) {
     if (!q->ready) return;
-    for (request *r = q->newest_live; r;) {
-        request *next = r->next_live;
-        request_free(r);
-        r = next;
-    }
+    for (uint64_t i = 0; i < q->n_live_lists; i++)
+        for (request *r = q->live[i], *next; r; r = next) {
+            next = r->next_live;
+            request_free(r);
+        }
+    free(q->live);
     pthread_cond_destroy(&q->wake);
     pthread_mutex_destroy(&q->mutex);
     *q = (queue){0};
+}
+
+/** What points to the request of that id, or where its list ends. Under the mutex. */
+static request **find_link(const queue *q, uint64_t id) {
+    request **link = &q->live[id & (q->n_live_lists - 1)];
+    while (*link && (*link)->id != id) link = &(*link)->next_live;
+    return link;
 }
 
 static void append(queue *q, request *r) {
@@ -42,9 +56,8 @@ static void append(queue *q, request *r) {
     else
         q->first = r;
     q->last = r;
-    r->next_live = q->newest_live;
-    if (q->newest_live) q->newest_live->previous_live = r;
-    q->newest_live = r;
+    r->next_live = NULL;
+    *find_link(q, r->id) = r;
     q->n_live++;
     q->n_queued++;
     r->is_queued = true;
@@ -66,22 +79,16 @@ fm_status queue_submit(queue *q, request *r, uint64_t *id, fm_error *err) {
                      (int)q->max_queued);
 }
 
-/** Under the mutex. */
-static request *find(const queue *q, uint64_t id) {
-    request *r = q->newest_live;
-    while (r && r->id != id) r = r->next_live;
-    return r;
-}
-
 bool queue_cancel(queue *q, uint64_t id) {
     pthread_mutex_lock(&q->mutex);
-    request *r = find(q, id);
+    request *r = *find_link(q, id);
     if (r) request_cancel(r);
     pthread_mutex_unlock(&q->mutex);
     return r != NULL;
 }
 
 request *queue_take(queue *q) {
+    if (!q->ready) return NULL;
     pthread_mutex_lock(&q->mutex);
     request *first = q->first;
     q->first = q->last = NULL;
@@ -91,7 +98,7 @@ request *queue_take(queue *q) {
 
 request *queue_find(queue *q, uint64_t id) {
     pthread_mutex_lock(&q->mutex);
-    request *r = find(q, id);
+    request *r = *find_link(q, id);
     pthread_mutex_unlock(&q->mutex);
     return r;
 }
@@ -111,11 +118,7 @@ void queue_start(queue *q, request *r) {
 void queue_end(queue *q, request *r) {
     pthread_mutex_lock(&q->mutex);
     leave_queue(q, r);
-    if (r->previous_live)
-        r->previous_live->next_live = r->next_live;
-    else
-        q->newest_live = r->next_live;
-    if (r->next_live) r->next_live->previous_live = r->previous_live;
+    *find_link(q, r->id) = r->next_live;
     q->n_live--;
     pthread_mutex_unlock(&q->mutex);
 }

@@ -1,8 +1,8 @@
 /*
  * queue.h - where the threads meet: requests that any thread submits and cancels, and one thread
  * steps. The queue owns every request that has not ended; only the stepping thread looks at one that it
- * has taken, or ends it. Its lock is held for a look through the list at most, never while anything is
- * computed or called back.
+ * has taken, or ends it. Its lock is held for a few pointers, never while anything is computed or called
+ * back.
  */
 #ifndef FATHOM_ENGINE_QUEUE_H
 #define FATHOM_ENGINE_QUEUE_H
@@ -19,7 +19,9 @@ typedef struct queue {
     int32_t n_live;        /* requests that have not ended */
     uint64_t n_submitted;  /* also the id of the newest request */
     request *first, *last; /* submitted and not taken */
-    request *newest_live;  /* all that have not ended */
+    request **live; /* [n_live_lists] all that have not ended: lists by the low bits of the id, of
+                              one each where no more are live than the queue was made for */
+    uint64_t n_live_lists; /* a power of two */
     bool ready;            /* mutex and condition were made */
 } queue;
 
@@ -34,7 +36,8 @@ fm_status queue_submit(queue *q, request *r, uint64_t *id, fm_error *err);
 /** Marks a request as cancelled; false when it has ended. Any thread. */
 bool queue_cancel(queue *q, uint64_t id);
 
-/** All requests submitted since the last call, oldest first, linked by next_submitted. */
+/** All requests submitted since the last call, oldest first, linked by next_submitted. Of a
+ * zeroed struct none, without a lock: that of an engine whose making failed has none. */
 request *queue_take(queue *q);
 
 /** The request of that id, or NULL when it has ended. The stepping thread. */

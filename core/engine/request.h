@@ -70,7 +70,7 @@ typedef struct request {
     bool is_queued; /* and had no step yet */
     atomic_bool cancelled;
     struct request *next_submitted;
-    struct request *previous_live, *next_live;
+    struct request *next_live;
 } request;
 
 /** FM_ERR_ARG or FM_ERR_LIMIT for ids that are no prompt. */

@@ -26,7 +26,7 @@ int32_t saved_row_count(const fm_engine *e, const paged_sequence *pages);
 fm_status saved_write(fm_engine *e, const char *path, const request *r, const paged_sequence *pages,
                       const int32_t *ids, int32_t n_ids, fm_error *err);
 
-/** An opened file, checked against the engine's model. Pointers go into it. */
+/** An opened file, in memory, checked against the engine's model. Pointers go into it. */
 typedef struct saved {
     sections *file;
     const int32_t *ids; /* [n_ids] inside the vocabulary */

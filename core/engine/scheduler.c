@@ -19,7 +19,10 @@ fm_status scheduler_new(paging *p, int32_t max_running, int32_t max_chunk, sched
     out->copies = calloc(n * PAGING_MAX_CLASSES, sizeof *out->copies);
     out->places = calloc(n, sizeof *out->places);
     out->saves = calloc(n, sizeof *out->saves);
-    if (!out->running || !out->parts || !out->copies || !out->places || !out->saves) {
+    for (out->n_tenants = 2; out->n_tenants < 2 * n;) out->n_tenants *= 2;
+    out->tenants = calloc((size_t)out->n_tenants, sizeof *out->tenants);
+    if (!out->tenants || !out->running || !out->parts || !out->copies || !out->places ||
+        !out->saves) {
         scheduler_free(out);
         return error_set(err, FM_ERR_MEMORY, "out of memory for a scheduler");
     }
@@ -28,6 +31,7 @@ fm_status scheduler_new(paging *p, int32_t max_running, int32_t max_chunk, sched
 }
 
 void scheduler_free(scheduler *s) {
+    free(s->tenants);
     free(s->saves);
     free(s->places);
     free(s->copies);
@@ -84,6 +88,7 @@ static bool can_adopt(const scheduler *s) {
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
 void scheduler_add(scheduler *s, sequence *q) {
+    q->previous = s->last;
     q->next = NULL;
     if (s->last)
         s->last->next = q;
@@ -98,22 +103,27 @@ void scheduler_add(scheduler *s, sequence *q) {
 }
 
 static void add_in_front(scheduler *s, sequence *q) {
+    q->previous = NULL;
     q->next = s->first;
+    if (s->first)
+        s->first->previous = q;
+    else
+        s->last = q;
     s->first = q;
-    if (!s->last) s->last = q;
     q->waiting = true;
     s->n_waiting++;
 }
 
 static void remove_waiting(scheduler *s, sequence *q) {
-    sequence *before = NULL;
-    for (sequence *other = s->first; other != q; other = other->next) before = other;
-    if (before)
-        before->next = q->next;
+    if (q->previous)
+        q->previous->next = q->next;
     else
         s->first = q->next;
-    if (s->last == q) s->last = before;
-    q->next = NULL;
+    if (q->next)
+        q->next->previous = q->previous;
+    else
+        s->last = q->previous;
+    q->previous = q->next = NULL;
     q->waiting = false;
     s->n_waiting--;
 }
@@ -263,19 +273,30 @@ static void unblock(scheduler *s, int32_t *budget) {
 
 /* ---- Admission ------------------------------------------------------------------------------- */
 
-static int32_t running_of(const scheduler *s, uint64_t tenant) {
-    int32_t n = 0;
-    for (int32_t i = 0; i < s->n_running; i++) n += s->running[i]->pages.tenant == tenant;
-    return n;
+/** The entry of a tenant, or the free one that it would get. */
+static schedule_tenant *find_tenant(const scheduler *s, uint64_t tenant) {
+    uint64_t last = s->n_tenants - 1, i = (tenant * 0x9e3779b97f4a7c15u >> 32) & last;
+    while (s->tenants[i].n > 0 && s->tenants[i].tenant != tenant) i = (i + 1) & last;
+    return &s->tenants[i];
+}
+
+static void count_tenants(scheduler *s) {
+    memset(s->tenants, 0, (size_t)s->n_tenants * sizeof *s->tenants);
+    for (int32_t i = 0; i < s->n_running; i++) {
+        schedule_tenant *t = find_tenant(s, s->running[i]->pages.tenant);
+        t->tenant = s->running[i]->pages.tenant;
+        t->n++;
+    }
 }
 
 /** Who is next: one that was preempted; else the first of the tenant that runs least. */
-static sequence *next_waiting(const scheduler *s) {
+static sequence *next_waiting(scheduler *s) {
     sequence *best = NULL;
     int32_t fewest = 0;
+    count_tenants(s);
     for (sequence *q = s->first; q; q = q->next) {
         if (q->n_preempted > 0) return q;
-        int32_t n = running_of(s, q->pages.tenant);
+        int32_t n = find_tenant(s, q->pages.tenant)->n;
         if (best && n >= fewest) continue;
         best = q;
         fewest = n;

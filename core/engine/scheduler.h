@@ -32,7 +32,7 @@ typedef struct sequence {
     paged_sequence pages; /* pages.n_tokens of the ids are in the cache */
 
     /* the scheduler's */
-    struct sequence *next; /* in the list of those that wait */
+    struct sequence *previous, *next; /* in the list of those that wait */
     bool running, waiting;
     int32_t place;       /* 0 … max_running - 1 while it runs, no other's; -1 while it waits */
     int32_t n_state;     /* tokens whose state its place has; -1: unknown */
@@ -58,6 +58,12 @@ typedef struct schedule_save {
     int32_t slot;
 } schedule_save;
 
+/** Running sequences of a tenant; n == 0: a free entry. */
+typedef struct schedule_tenant {
+    uint64_t tenant;
+    int32_t n;
+} schedule_tenant;
+
 typedef struct scheduler {
     paging *p;
     int32_t max_running; /* sequences that hold a place */
@@ -70,6 +76,10 @@ typedef struct scheduler {
     int32_t n_running;
     sequence *first, *last; /* that wait; those that ran before stand in front */
     int32_t n_waiting;
+    schedule_tenant
+        *tenants;       /* [n_tenants] of those that run, by hash: made anew for each look through
+                                 those that wait */
+    uint64_t n_tenants; /* a power of two, twice max_running at least */
 
     schedule_part *parts; /* [n_parts] the step */
     int32_t n_parts;

@@ -38,6 +38,16 @@ static fm_status add_gqa(const config *c, activations *a, int64_t n_tokens, fm_e
     return add(a, &a->o, FM_DTYPE_F32, n_tokens, q, err);
 }
 
+/** Who routes needs a place of its own for that: the device for the ids of experts, or the host for
+ * scores and plan. */
+static fm_status add_routing(const config *c, activations *a, int64_t n_tokens, fm_error *err) {
+    if (device_offers_route(a->dev))
+        return add(a, &a->experts, FM_DTYPE_I32, n_tokens, c->router.top_k, err);
+    a->host_logits = calloc((size_t)(n_tokens * c->router.n_experts), sizeof *a->host_logits);
+    if (!a->host_logits) return error_set(err, FM_ERR_MEMORY, "out of memory for router logits");
+    return router_plan_new(&c->router, (int32_t)n_tokens, &a->plan, err);
+}
+
 static fm_status add_moe(const config *c, activations *a, int64_t n_tokens, fm_error *err) {
     int64_t n_experts = c->router.n_experts, k = c->router.top_k, n_rows = n_tokens * k;
     FM_TRY(add(a, &a->router_logits, FM_DTYPE_F32, n_tokens, n_experts, err));
@@ -50,9 +60,7 @@ static fm_status add_moe(const config *c, activations *a, int64_t n_tokens, fm_e
     FM_TRY(add(a, &a->slot_row, FM_DTYPE_I32, n_tokens, k, err));
     FM_TRY(add(a, &a->slot_weights, FM_DTYPE_F32, n_tokens, k, err));
     a->offsets = tensor_1d(a->offsets.buf, FM_DTYPE_I32, n_experts + 1);
-    a->host_logits = calloc((size_t)(n_tokens * n_experts), sizeof *a->host_logits);
-    if (!a->host_logits) return error_set(err, FM_ERR_MEMORY, "out of memory for router logits");
-    return router_plan_new(&c->router, (int32_t)n_tokens, &a->plan, err);
+    return add_routing(c, a, n_tokens, err);
 }
 
 /** Width of the widest feed-forward that is not routed. */
@@ -61,22 +69,34 @@ static int64_t widest_ffn(const config *c) {
     return shared > c->intermediate_size ? shared : c->intermediate_size;
 }
 
-static fm_status add_all(const config *c, activations *a, int64_t n_tokens, fm_error *err) {
-    FM_TRY(add(a, &a->h, FM_DTYPE_F32, n_tokens, c->hidden_size, err));
-    FM_TRY(add(a, &a->x, FM_DTYPE_F32, n_tokens, c->hidden_size, err));
-    FM_TRY(c->attention == CONFIG_ATTENTION_MLA ? add_mla(c, a, n_tokens, err)
-                                                : add_gqa(c, a, n_tokens, err));
-    FM_TRY(add(a, &a->gate_up, FM_DTYPE_F32, n_tokens, 2 * widest_ffn(c), err));
-    if (c->router.n_experts > 0) FM_TRY(add_moe(c, a, n_tokens, err));
+static bool has_moe(const config *c, const placement_run *run) {
+    for (int32_t i = run->first_layer; i < run->first_layer + run->n_layers; i++)
+        if (config_layer_ffn(c, i) == CONFIG_FFN_MOE) return true;
+    return false;
+}
+
+/** What turns the last layer's result into logits. */
+static fm_status add_head(const config *c, activations *a, fm_error *err) {
     FM_TRY(add(a, &a->out_rows, FM_DTYPE_I32, ACTIVATIONS_LOGIT_ROWS, 1, err));
     FM_TRY(add(a, &a->out_h, FM_DTYPE_F32, ACTIVATIONS_LOGIT_ROWS, c->hidden_size, err));
     return add(a, &a->logits, FM_DTYPE_F32, ACTIVATIONS_LOGIT_ROWS, c->vocab_size, err);
 }
 
-fm_status activations_new(const config *c, fm_device *dev, int32_t max_tokens, activations *out,
-                          fm_error *err) {
-    *out = (activations){.dev = dev};
-    fm_status status = add_all(c, out, max_tokens, err);
+static fm_status add_all(const config *c, const placement_run *run, activations *a,
+                         int64_t n_tokens, fm_error *err) {
+    FM_TRY(add(a, &a->h, FM_DTYPE_F32, n_tokens, c->hidden_size, err));
+    FM_TRY(add(a, &a->x, FM_DTYPE_F32, n_tokens, c->hidden_size, err));
+    FM_TRY(c->attention == CONFIG_ATTENTION_MLA ? add_mla(c, a, n_tokens, err)
+                                                : add_gqa(c, a, n_tokens, err));
+    FM_TRY(add(a, &a->gate_up, FM_DTYPE_F32, n_tokens, 2 * widest_ffn(c), err));
+    if (has_moe(c, run)) FM_TRY(add_moe(c, a, n_tokens, err));
+    return run->first_layer + run->n_layers == c->n_layers ? add_head(c, a, err) : FM_OK;
+}
+
+fm_status activations_new(const config *c, const placement_run *run, int32_t max_tokens,
+                          activations *out, fm_error *err) {
+    *out = (activations){.dev = run->dev};
+    fm_status status = add_all(c, run, out, max_tokens, err);
     if (status != FM_OK) activations_free(out);
     return status;
 }

@@ -1,13 +1,14 @@
 /*
  * activations.h - the tensors that flow through a layer, sized for the largest step. Inference uses
- * one set for all layers. Owns its buffers. Widths: C hidden size, H heads, D head dim, I
- * intermediate size, E experts, K experts per token, V vocabulary, L rows of logits at a time.
+ * one set for all layers that a device has. Owns its buffers. Widths: C hidden size, H heads, D head
+ * dim, I intermediate size, E experts, K experts per token, V vocabulary, L rows of logits at a time.
  */
 #ifndef FATHOM_MODEL_ACTIVATIONS_H
 #define FATHOM_MODEL_ACTIVATIONS_H
 
 #include "../backend.h"
 #include "config.h"
+#include "placement.h"
 
 enum {
     ACTIVATIONS_LOGIT_ROWS = 32, /* L */
@@ -35,9 +36,11 @@ typedef struct activations {
     fm_tensor row_token;      /* MoE: i32 [T*K, 1] */
     fm_tensor slot_row;       /* MoE: i32 [T, K] */
     fm_tensor slot_weights;   /* MoE: [T, K] */
-    router_plan plan;         /* MoE: the plan on the host */
-    float *host_logits;       /* MoE: [T, E] */
+    fm_tensor experts;        /* MoE: i32 [T, K], where the device routes */
+    router_plan plan;         /* MoE: the plan on the host, where the host does */
+    float *host_logits;       /* MoE: [T, E], the same */
 
+    /* where the last layer is */
     fm_tensor out_rows; /* i32 [L, 1] tokens whose logits are asked for */
     fm_tensor out_h;    /* [L, C] */
     fm_tensor logits;   /* [L, V] */
@@ -46,8 +49,9 @@ typedef struct activations {
     int32_t n_bufs;
 } activations;
 
-fm_status activations_new(const config *c, fm_device *dev, int32_t max_tokens, activations *out,
-                          fm_error *err);
+/** What a run of the model's layers needs on its device. */
+fm_status activations_new(const config *c, const placement_run *run, int32_t max_tokens,
+                          activations *out, fm_error *err);
 void activations_free(activations *a);
 
 #endif

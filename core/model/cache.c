@@ -53,12 +53,24 @@ static bool is_addressable(const kv_cache *cache) {
     return true;
 }
 
+/** A stream is one buffer, so that attention reads it as one. */
+static fm_status check_one_buffer(const fm_device *dev, const fm_tensor *rows, fm_error *err) {
+    uint64_t row = (uint64_t)rows->stride[0] * fm_dtype_size(rows->dtype);
+    uint64_t most = device_info(dev)->buf_max / (row * FM_CACHE_PAGE_ROWS) * FM_CACHE_PAGE_ROWS;
+    if ((uint64_t)rows->size[0] <= most) return FM_OK;
+    return error_set(err, FM_ERR_LIMIT,
+                     "a layer's cache of %lld tokens is more than %s holds in one piece: caches of "
+                     "%llu tokens fit",
+                     (long long)rows->size[0], device_info(dev)->name, (unsigned long long)most);
+}
+
 /** One stream's pool. */
 static fm_status new_stream(kv_cache *cache, fm_device *dev, int32_t class_id, int32_t n_heads,
                             int32_t dim, fm_tensor *out, fm_error *err) {
     int64_t n_rows = (int64_t)cache->classes[class_id].n_pages * FM_CACHE_PAGE_ROWS;
     fm_buf *buf;
     *out = tensor_3d(NULL, cache->dtype, n_rows, n_heads, dim);
+    FM_TRY(check_one_buffer(dev, out, err));
     FM_TRY(buf_new(dev, (size_t)tensor_count(out) * fm_dtype_size(cache->dtype), &buf, err));
     out->buf = buf;
     cache->streams[cache->n_streams++] = (cache_stream){dev, class_id, *out};

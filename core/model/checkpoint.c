@@ -45,7 +45,7 @@ static fm_status check_tensors(fm_checkpoint *c, fm_error *err) {
     FM_TRY(weights_load(&c->config, c->files, NULL, FM_DTYPE_COUNT, c->used, &weights, err));
     c->n_params = weights.n_params;
     c->n_params_active = weights.n_params_active;
-    weights_free(&weights, NULL);
+    weights_free(&weights);
     return FM_OK;
 }
 

@@ -1,4 +1,4 @@
-/* model.c - opens a model: resolves what was asked for, opens the device, loads the weights. */
+/* model.c - opens a model: resolves what was asked for, opens the devices, loads the weights. */
 #include "model.h"
 
 #include <stdio.h>
@@ -8,6 +8,8 @@
 #include "../base/checked.h"
 #include "../base/fp.h"
 #include "../base/os.h"
+#include "activations.h"
+#include "cache.h"
 
 enum {
     DEFAULT_CONTEXT = 4096,
@@ -56,7 +58,7 @@ static int32_t smaller(int32_t a, int32_t b) {
     return a < b ? a : b;
 }
 
-/** Fills the model's limits and the device's parameters. */
+/** Fills the model's limits and the devices' parameters. */
 static fm_status choose_limits(const fm_model_params *p, fm_model *m, fm_device_params *dev,
                                fm_error *err) {
     const router_params *router = &m->checkpoint->config.router;
@@ -78,31 +80,42 @@ static fm_status choose_limits(const fm_model_params *p, fm_model *m, fm_device_
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-static fm_status open_device(const fm_model_params *p, bool plan_only, fm_model *m, fm_error *err) {
-    fm_device_params params = {.plan_only = plan_only};
+static fm_status open_devices(const fm_model_params *p, bool plan_only, fm_model *m,
+                              fm_error *err) {
+    fm_device_params params = {
+        .isa = p->isa, .deterministic = p->deterministic, .plan_only = plan_only};
     const fm_log log = {plan_only ? NULL : p->log, p->log_user};
-    if (p->device && strcmp(p->device, "auto") != 0 && strcmp(p->device, "cpu") != 0)
-        return error_set(err, FM_ERR_UNSUPPORTED, "device \"%s\" is not available: use auto or cpu",
-                         p->device);
     FM_TRY(choose_limits(p, m, &params, err));
-    params.isa = p->isa;
-    return device_open(&fm_backend_cpu, &params, log, &m->dev, err);
+    FM_TRY(placement_open(&m->request, &params, m->find, log, &m->places, err));
+    m->dev = placement_last(&m->places);
+    return FM_OK;
 }
 
-static fm_status make_rope_table(bool plan_only, fm_model *m, fm_error *err) {
+/** One on each device, with the values of `table`; NULL: they are only planned. */
+static fm_status write_rope_tables(const float *table, size_t size, fm_model *m, fm_error *err) {
+    const rope_params *rope = &m->checkpoint->config.rope;
+    for (int32_t i = 0; i < m->places.n; i++) {
+        fm_device *dev = m->places.runs[i].dev;
+        FM_TRY(buf_new(dev, size, &m->rope_bufs[i], err));
+        m->rope_tables[i] =
+            tensor_3d(m->rope_bufs[i], FM_DTYPE_F32, m->max_context, rope->dim / 2, 2);
+        fm_status status = table ? device_write(dev, m->rope_tables[i], table) : FM_OK;
+        if (status != FM_OK) return error_set(err, status, "the rotary table could not be written");
+    }
+    return FM_OK;
+}
+
+static fm_status make_rope_tables(bool plan_only, fm_model *m, fm_error *err) {
     const rope_params *rope = &m->checkpoint->config.rope;
     size_t size;
     if (!checked_mul((size_t)m->max_context, (size_t)rope->dim * sizeof(float), &size))
         return error_set(err, FM_ERR_LIMIT, "a rotary table of that context does not fit memory");
-    FM_TRY(buf_new(m->dev, size, &m->rope_buf, err));
-    m->rope_table = tensor_3d(m->rope_buf, FM_DTYPE_F32, m->max_context, rope->dim / 2, 2);
-    if (plan_only) return FM_OK;
+    if (plan_only) return write_rope_tables(NULL, size, m, err);
     float *table = malloc(size);
     if (!table) return error_set(err, FM_ERR_MEMORY, "out of memory for the rotary table");
     rope_fill_table(rope, m->max_context, table);
-    fm_status status = device_write(m->dev, m->rope_table, table);
+    fm_status status = write_rope_tables(table, size, m, err);
     free(table);
-    if (status != FM_OK) error_set(err, status, "the rotary table could not be written");
     return status;
 }
 
@@ -124,66 +137,161 @@ static void warn_of_end_ids(const config *c, const fm_log *log) {
                      (int)c->end_ids[i], (int)c->vocab_size);
 }
 
-/** What a model has on its device, which may be one that only plans. */
+/** What a model has on its devices, which may be such that only plan. */
 static fm_status make_ready(const fm_model_params *p, bool plan_only, fm_model *m, fm_error *err) {
     fm_dtype dtype;
     FM_TRY(choose_dtype("weight format", p->dtype, 4, &dtype, err));
-    FM_TRY(open_device(p, plan_only, m, err));
-    FM_TRY(weights_load(&m->checkpoint->config, m->checkpoint->files, m->dev, dtype, NULL,
+    FM_TRY(open_devices(p, plan_only, m, err));
+    FM_TRY(weights_load(&m->checkpoint->config, m->checkpoint->files, &m->places, dtype, NULL,
                         &m->weights, err));
     FM_TRY(choose_cache_dtype(p, m, err));
-    return make_rope_table(plan_only, m, err);
+    FM_TRY(make_rope_tables(plan_only, m, err));
+    fm_status status = placement_settle(&m->places);
+    if (status == FM_OK) return FM_OK;
+    return error_set(err, status, "the weights could not be written to the device: %s",
+                     fm_status_text(status));
 }
 
 /** Closes all but the checkpoint. */
-static void close_device(fm_model *m) {
-    if (!m || !m->dev) return;
-    weights_free(&m->weights, m->dev);
-    buf_free(m->dev, m->rope_buf);
-    device_close(m->dev);
+static void close_devices(fm_model *m) {
+    if (!m) return;
+    weights_free(&m->weights);
+    for (int32_t i = 0; i < m->places.n; i++) buf_free(m->places.runs[i].dev, m->rope_bufs[i]);
+    placement_close(&m->places);
 }
 
-/** Makes the model's twin that only plans. */
-static fm_status make_planning(const fm_model_params *p, fm_model *m, fm_error *err) {
+/* ---- The twin that only plans ------------------------------------------------------------------ */
+
+static void drop_planning(fm_model *m) {
+    close_devices(m->planning);
+    free(m->planning);
+    m->planning = NULL;
+}
+
+/** Makes the model's twin, on the devices of that text. */
+static fm_status plan_on(const char *device, const fm_model_params *p, fm_model *m, fm_error *err) {
     m->planning = calloc(1, sizeof *m->planning);
     if (!m->planning) return error_set(err, FM_ERR_MEMORY, "out of memory for a model");
     m->planning->checkpoint = m->checkpoint;
+    m->planning->find = m->find;
+    FM_TRY(placement_parse(device, m->checkpoint->config.n_layers, &m->planning->request, err));
     return make_ready(p, true, m->planning, err);
 }
 
-static fm_status check_room(const fm_model *planning, fm_error *err) {
+/** Whether one device has room for the weights, for what a step needs and for one full context: less
+ * would be of no use, and how much more an engine will ask for is not known. */
+static fm_status check_use(const fm_model *planning, fm_error *err) {
+    const config *c = &planning->checkpoint->config;
+    cache_class classes[CACHE_MAX_CLASSES];
+    activations a;
+    FM_TRY(activations_new(c, &planning->places.runs[0], model_max_step_tokens(planning), &a, err));
     uint64_t need = device_bytes(planning->dev), room = device_memory_free(planning->dev);
+    activations_free(&a);
+    for (int32_t i = cache_classes(c, planning->cache_dtype, classes) - 1; i >= 0; i--)
+        need += classes[i].row_bytes * FM_CACHE_PAGE_ROWS *
+                (uint64_t)cache_page_count(planning->max_context);
     if (need <= room) return FM_OK;
-    return error_set(err, FM_ERR_MEMORY,
-                     "the weights need %.2f GB of memory beside the files, and %.2f GB are free: "
-                     "--dtype auto reads them in place, fathom plan says what fits",
+    return error_set(err, FM_ERR_MEMORY, "it needs %.2f GB, and %.2f GB are free",
                      (double)need / 1e9, (double)room / 1e9);
+}
+
+/** Whether the model's twin can be made on a device, and is of use there; it is kept then. */
+static bool suits(const char *device, const char *name, const fm_model_params *p, fm_model *m) {
+    const fm_log log = {p->log, p->log_user};
+    fm_error err = {0};
+    fm_status status = plan_on(device, p, m, &err);
+    if (status == FM_OK) status = check_use(m->planning, &err);
+    if (status == FM_OK) return true;
+    log_line(&log, FM_LOG_INFO, "auto leaves %s (%s) out: %s", device, name, err.text);
+    drop_planning(m);
+    return false;
+}
+
+/** "auto": the first Vulkan device of its own that suits, else the CPU. */
+static fm_status plan_auto(const fm_model_params *p, fm_model *m, fm_error *err) {
+    enum { LOOKED_AT = 16 };
+    fm_device_info infos[LOOKED_AT];
+    const fm_backend *vulkan;
+    int32_t n = 0;
+    if (m->find("vulkan", &vulkan, NULL) != FM_OK ||
+        device_list(vulkan, NULL, infos, LOOKED_AT, &n, NULL) != FM_OK)
+        n = 0;
+    for (int32_t i = 0; i < n && i < LOOKED_AT; i++) {
+        char device[32];
+        snprintf(device, sizeof device, "vulkan:%d", (int)i);
+        if (!infos[i].software && suits(device, infos[i].name, p, m)) return FM_OK;
+    }
+    return plan_on("cpu", p, m, err);
+}
+
+static fm_status make_planning(const fm_model_params *p, fm_model *m, fm_error *err) {
+    if (!p->device || strcmp(p->device, "auto") == 0) return plan_auto(p, m, err);
+    return plan_on(p->device, p, m, err);
+}
+
+static fm_status check_room(const fm_model *planning, fm_error *err) {
+    const placement *places = &planning->places;
+    uint64_t bytes[MODEL_MAX_DEVICES];
+    placement_limit limits[PLACEMENT_MAX_LIMITS];
+    for (int32_t i = 0; i < places->n; i++) bytes[i] = device_bytes(places->runs[i].dev);
+    for (int32_t i = placement_limits(places, limits) - 1; i >= 0; i--) {
+        uint64_t need = placement_sum(&limits[i], bytes);
+        if (need <= limits[i].room) continue;
+        return error_set(
+            err, FM_ERR_MEMORY,
+            "the weights need %.2f GB of memory beside the files on %s, and %.2f GB are free: "
+            "--dtype auto lets a CPU read them in place, fathom plan says what fits",
+            (double)need / 1e9, device_info(places->runs[limits[i].first].dev)->name,
+            (double)limits[i].room / 1e9);
+    }
+    return FM_OK;
+}
+
+/* ---- Opening and closing ----------------------------------------------------------------------- */
+
+/** "llama on NAME (layers 0-3) and NAME (layers 4-7), weights …" */
+static void write_summary(fm_model *m) {
+    char on[sizeof m->summary - 160] = "";
+    size_t at = 0;
+    for (int32_t i = 0; i < m->places.n; i++) {
+        const placement_run *run = &m->places.runs[i];
+        at += (size_t)snprintf(on + at, sizeof on - at, "%s%s", i > 0 ? " and " : "",
+                               device_info(run->dev)->name);
+        if (m->places.n > 1)
+            at +=
+                (size_t)snprintf(on + at, sizeof on - at, " (layers %d-%d)", (int)run->first_layer,
+                                 (int)(run->first_layer + run->n_layers - 1));
+        if (at >= sizeof on) at = sizeof on - 1;
+    }
+    snprintf(m->summary, sizeof m->summary,
+             "%s on %s, weights %s (%.1f MB in place, %.1f MB copied), cache %s",
+             m->checkpoint->config.model_type, on, fm_dtype_name(m->weights.embed->dtype),
+             (double)m->weights.bytes_in_place / 1e6, (double)m->weights.bytes_copied / 1e6,
+             fm_dtype_name(m->cache_dtype));
 }
 
 static fm_status open_all(const char *dir, const fm_model_params *p, fm_model *m, fm_error *err) {
     const fm_log log = {p->log, p->log_user};
     FM_TRY(make_planning(p, m, err));
     FM_TRY(check_room(m->planning, err));
+    m->request = m->planning->request;
     FM_TRY(make_ready(p, false, m, err));
-    snprintf(m->summary, sizeof m->summary,
-             "%s on %s, weights %s (%.1f MB in place, %.1f MB copied), cache %s",
-             m->checkpoint->config.model_type, device_info(m->dev)->name,
-             fm_dtype_name(m->weights.embed->dtype), (double)m->weights.bytes_in_place / 1e6,
-             (double)m->weights.bytes_copied / 1e6, fm_dtype_name(m->cache_dtype));
+    write_summary(m);
     log_line(&log, FM_LOG_INFO, "opened %s: %s", dir, m->summary);
     warn_of_end_ids(&m->checkpoint->config, &log);
     return FM_OK;
 }
 
 /** The model of a directory: opened, or with `plan_only` its twin alone. */
-static fm_status open_model(const char *dir, const fm_model_params *params, bool plan_only,
-                            fm_model **out, fm_error *err) {
+static fm_status open_model(const char *dir, const fm_model_params *params, placement_find_fn find,
+                            bool plan_only, fm_model **out, fm_error *err) {
     static const fm_model_params defaults = {0};
     const fm_model_params *p = params ? params : &defaults;
     *out = NULL;
     fm_model *m = calloc(1, sizeof *m);
     if (!m) return error_set(err, FM_ERR_MEMORY, "out of memory for a model");
     atomic_flag_clear(&m->busy);
+    m->find = find;
     fenv_t caller; /* config numbers, scales and the rotary table are computed while opening */
     fp_begin(&caller);
     fm_status status = fm_checkpoint_open(dir, &m->checkpoint, err);
@@ -199,19 +307,23 @@ static fm_status open_model(const char *dir, const fm_model_params *params, bool
 
 fm_status fm_model_open(const char *dir, const fm_model_params *params, fm_model **out,
                         fm_error *err) {
-    return open_model(dir, params, false, out, err);
+    return model_open_with(dir, params, backend_find, out, err);
+}
+
+fm_status model_open_with(const char *dir, const fm_model_params *params, placement_find_fn find,
+                          fm_model **out, fm_error *err) {
+    return open_model(dir, params, find, false, out, err);
 }
 
 fm_status model_open_plan(const char *dir, const fm_model_params *params, fm_model **out,
                           fm_error *err) {
-    return open_model(dir, params, true, out, err);
+    return open_model(dir, params, backend_find, true, out, err);
 }
 
 void fm_model_close(fm_model *m) {
     if (!m) return;
-    close_device(m->planning);
-    free(m->planning);
-    close_device(m);
+    drop_planning(m);
+    close_devices(m);
     fm_checkpoint_close(m->checkpoint);
     free(m);
 }
@@ -221,16 +333,28 @@ int32_t fm_model_vocab_size(const fm_model *m) {
 }
 
 void fm_model_profile(fm_model *m, bool on) {
-    device_profile(m->dev, on);
+    for (int32_t i = 0; i < m->places.n; i++) device_profile(m->places.runs[i].dev, on);
+}
+
+/** Adds a device's row to that of the same name, which is made when there is none. */
+static void add_profile_row(fm_profile *out, int32_t *n, const fm_profile_row *row) {
+    int32_t i = 0;
+    while (i < *n && strcmp(out[i].name, row->name) != 0) i++;
+    if (i == *n) out[(*n)++] = (fm_profile){.name = row->name};
+    out[i].calls += row->calls;
+    out[i].seconds += row->seconds;
+    out[i].bytes += row->bytes;
 }
 
 int32_t fm_model_get_profile(const fm_model *m, fm_profile out[FM_MAX_PROFILE]) {
     _Static_assert((int)FM_PROFILE_ROWS_MAX <= (int)FM_MAX_PROFILE, "room for every row");
     fm_profile_row rows[FM_PROFILE_ROWS_MAX];
-    int32_t n = device_profile_get(m->dev, rows);
-    for (int32_t i = 0; i < n; i++)
-        out[i] = (fm_profile){rows[i].name, rows[i].calls, rows[i].seconds, rows[i].bytes};
-    return n;
+    int32_t n_out = 0;
+    for (int32_t i = 0; i < m->places.n; i++) {
+        int32_t n = device_profile_get(m->places.runs[i].dev, rows);
+        for (int32_t k = 0; k < n; k++) add_profile_row(out, &n_out, &rows[k]);
+    }
+    return n_out;
 }
 
 int32_t model_max_step_tokens(const fm_model *m) {

@@ -1,6 +1,7 @@
 /*
- * step.c - a step's arrays on host and device, in one block each: tokens, positions, sequences; the
- * cache rows of every class; the page lists of every class. An array's place is the same in both.
+ * step.c - a step's arrays on the host and on each device, in one block each: tokens, positions,
+ * sequences; the cache rows of every class; the page lists of every class. An array's place is the
+ * same in all.
  */
 #include "step.h"
 
@@ -17,9 +18,8 @@ static bool count_elements(const step *s, size_t *n) {
            checked_mul((size_t)s->max_tokens, 3 + classes, n) && checked_add(*n, pages, n);
 }
 
-fm_status step_new(fm_device *dev, const step_params *params, step *out, fm_error *err) {
-    *out = (step){.dev = dev,
-                  .max_tokens = params->max_tokens,
+fm_status step_new(const placement *places, const step_params *params, step *out, fm_error *err) {
+    *out = (step){.max_tokens = params->max_tokens,
                   .max_sequences = params->max_sequences,
                   .max_pages = cache_page_count(params->max_context),
                   .n_classes = params->n_classes};
@@ -32,14 +32,18 @@ fm_status step_new(fm_device *dev, const step_params *params, step *out, fm_erro
     out->sequences = out->positions + out->max_tokens;
     out->cache_rows = out->sequences + out->max_tokens;
     out->pages = out->cache_rows + (int64_t)out->n_classes * out->max_tokens;
-    fm_status status = buf_new(dev, n * sizeof *out->tokens, &out->buf, err);
+    fm_status status = FM_OK;
+    for (int32_t i = 0; i < places->n && status == FM_OK; i++) {
+        out->devs[i] = places->runs[i].dev;
+        status = buf_new(out->devs[i], n * sizeof *out->tokens, &out->bufs[i], err);
+        out->n_places += status == FM_OK;
+    }
     if (status != FM_OK) step_free(out);
     return status;
 }
 
 void step_free(step *s) {
-    if (!s->tokens) return;
-    buf_free(s->dev, s->buf);
+    for (int32_t i = 0; i < s->n_places; i++) buf_free(s->devs[i], s->bufs[i]);
     free(s->tokens);
     *s = (step){0};
 }
@@ -82,42 +86,50 @@ void step_add(step *s, const step_part *part) {
     s->n_sequences++;
 }
 
-/** The array that starts at element `offset` of the buffer. */
-static fm_tensor view(const step *s, int64_t offset, int64_t n) {
-    fm_tensor t = tensor_1d(s->buf, FM_DTYPE_I32, n);
+/** The array that starts at element `offset` of a buffer. */
+static fm_tensor view(const step *s, int32_t place, int64_t offset, int64_t n) {
+    fm_tensor t = tensor_1d(s->bufs[place], FM_DTYPE_I32, n);
     t.offset = offset;
     return t;
 }
 
-fm_tensor step_tokens(const step *s) {
-    return view(s, 0, s->n_tokens);
+fm_tensor step_tokens(const step *s, int32_t place) {
+    return view(s, place, 0, s->n_tokens);
 }
 
-fm_tensor step_positions(const step *s) {
-    return view(s, s->positions - s->tokens, s->n_tokens);
+fm_tensor step_positions(const step *s, int32_t place) {
+    return view(s, place, s->positions - s->tokens, s->n_tokens);
 }
 
-fm_tensor step_sequences(const step *s) {
-    return view(s, s->sequences - s->tokens, s->n_tokens);
+fm_tensor step_sequences(const step *s, int32_t place) {
+    return view(s, place, s->sequences - s->tokens, s->n_tokens);
 }
 
-fm_tensor step_cache_rows(const step *s, int32_t class_id) {
-    return view(s, class_rows(s, class_id) - s->tokens, s->n_tokens);
+fm_tensor step_cache_rows(const step *s, int32_t place, int32_t class_id) {
+    return view(s, place, class_rows(s, class_id) - s->tokens, s->n_tokens);
 }
 
-fm_tensor step_pages(const step *s, int32_t class_id) {
-    fm_tensor t = tensor_2d(s->buf, FM_DTYPE_I32, s->n_sequences, s->max_pages);
+fm_tensor step_pages(const step *s, int32_t place, int32_t class_id) {
+    fm_tensor t = tensor_2d(s->bufs[place], FM_DTYPE_I32, s->max_sequences, s->max_pages);
     t.offset = class_pages(s, class_id) - s->tokens;
     return t;
 }
 
-fm_status step_upload(const step *s) {
-    FM_TRY(device_write(s->dev, step_tokens(s), s->tokens));
-    FM_TRY(device_write(s->dev, step_positions(s), s->positions));
-    FM_TRY(device_write(s->dev, step_sequences(s), s->sequences));
+static fm_status upload_to(const step *s, int32_t place) {
+    fm_device *dev = s->devs[place];
+    if (place == 0)
+        FM_TRY(device_write(dev, step_tokens(s, place), s->tokens)); /* embedded there */
+    FM_TRY(device_write(dev, step_positions(s, place), s->positions));
+    FM_TRY(device_write(dev, step_sequences(s, place), s->sequences));
     for (int32_t c = 0; c < s->n_classes; c++) {
-        FM_TRY(device_write(s->dev, step_cache_rows(s, c), class_rows(s, c)));
-        FM_TRY(device_write(s->dev, step_pages(s, c), class_pages(s, c)));
+        FM_TRY(device_write(dev, step_cache_rows(s, place, c), class_rows(s, c)));
+        fm_tensor pages = tensor_slice(step_pages(s, place, c), 0, 0, s->n_sequences);
+        FM_TRY(device_write(dev, pages, class_pages(s, c)));
     }
+    return FM_OK;
+}
+
+fm_status step_upload(const step *s) {
+    for (int32_t i = 0; i < s->n_places; i++) FM_TRY(upload_to(s, i));
     return FM_OK;
 }

@@ -1,7 +1,7 @@
 /*
  * step.h - one step's work as data: some tokens of some sequences, in ragged order, never padded.
- * The host arrays are filled with step_begin and step_add, then written to the device buffers that
- * every operation reads. A step owns both.
+ * The host arrays are filled with step_begin and step_add, then written to the buffers that every
+ * operation reads, on each device that the model is on. A step owns both.
  */
 #ifndef FATHOM_MODEL_STEP_H
 #define FATHOM_MODEL_STEP_H
@@ -9,7 +9,6 @@
 #include "cache.h"
 
 typedef struct step {
-    fm_device *dev;
     int32_t max_tokens, max_sequences, max_pages, n_classes;
     int32_t n_tokens, n_sequences;
 
@@ -20,8 +19,10 @@ typedef struct step {
     int32_t *cache_rows; /* [n_classes, max_tokens] row that the token's keys go to */
     int32_t *pages;      /* [n_classes, max_sequences, max_pages] */
 
-    /* device: one buffer, cut into the same arrays at their largest size */
-    fm_buf *buf;
+    /* devices: one buffer on each, cut into the same arrays at their largest size */
+    int32_t n_places;
+    fm_device *devs[MODEL_MAX_DEVICES];
+    fm_buf *bufs[MODEL_MAX_DEVICES];
 } step;
 
 /** The largest step. */
@@ -32,7 +33,7 @@ typedef struct step_params {
     int32_t n_classes;   /* of the cache: 1 … CACHE_MAX_CLASSES */
 } step_params;
 
-fm_status step_new(fm_device *dev, const step_params *params, step *out, fm_error *err);
+fm_status step_new(const placement *places, const step_params *params, step *out, fm_error *err);
 void step_free(step *s);
 
 /** Empties the step. */
@@ -52,15 +53,16 @@ typedef struct step_part {
  * the step's limits. */
 void step_add(step *s, const step_part *part);
 
-/** Writes the step's arrays to the device. The device must be idle. */
+/** Writes the step's arrays to all devices, which must be idle. */
 fm_status step_upload(const step *s);
 
-/** Device views of the current step's arrays: i32 [T]. */
-fm_tensor step_tokens(const step *s);
-fm_tensor step_positions(const step *s);
-fm_tensor step_sequences(const step *s);
-/** Of a class of the cache: i32 [T], and [S, max_pages]. */
-fm_tensor step_cache_rows(const step *s, int32_t class_id);
-fm_tensor step_pages(const step *s, int32_t class_id);
+/** Views of the current step's arrays on device `place` of the placement: i32 [T]. */
+fm_tensor step_tokens(const step *s, int32_t place);
+fm_tensor step_positions(const step *s, int32_t place);
+fm_tensor step_sequences(const step *s, int32_t place);
+/** Of a class of the cache: i32 [T]; and [max_sequences, max_pages] whatever S is, so that the shape
+ * stays the same: rows from S on are old. */
+fm_tensor step_cache_rows(const step *s, int32_t place, int32_t class_id);
+fm_tensor step_pages(const step *s, int32_t place, int32_t class_id);
 
 #endif

@@ -14,20 +14,27 @@
 
 enum { MAX_PARTS = 3, SUFFIX_SIZE = 128, NAME_SIZE = 160 };
 
-/** Everything on the device, for freeing. A layer has at most a dozen weights and buffers. */
+/** A weight or a buffer, and its device. */
+typedef struct owned_item {
+    fm_device *dev;
+    fm_weight *weight;
+    fm_buf *buf;
+} owned_item;
+
+/** Everything on the devices, for freeing. A layer has at most two dozen. */
 struct weights_owned {
-    arena *memory; /* layers, router biases, the two lists */
-    fm_weight **weights;
-    fm_buf **bufs;
-    size_t n_weights, n_bufs;
+    arena *memory; /* layers, router biases, the list */
+    owned_item *items;
+    size_t n_items;
 };
 
-enum { OWNED_PER_LAYER = 12 };
+enum { OWNED_PER_LAYER = 24 };
 
 typedef struct loader {
     const config *c;
     const safetensors *files;
-    fm_device *dev; /* NULL: check only */
+    const placement *places; /* NULL: check only */
+    fm_device *dev;          /* for what is loaded now; NULL: the same */
     fm_dtype dtype;
     bool *used;
     model_weights *out;
@@ -91,7 +98,7 @@ static fm_status load_source(loader *l, const fm_weight_source *source, bool kee
     for (int32_t i = 0; i < source->n_matrices * source->n_parts; i++)
         total += (uint64_t)source->parts[i].rows * (uint64_t)source->cols * fm_dtype_size(dtype);
     FM_TRY(weight_load(l->dev, source, dtype, out, l->err));
-    owned->weights[owned->n_weights++] = *out;
+    owned->items[owned->n_items++] = (owned_item){.dev = l->dev, .weight = *out};
     l->out->bytes_copied += copied;
     l->out->bytes_in_place += total - copied;
     return FM_OK;
@@ -165,7 +172,7 @@ static fm_status make_vector(loader *l, const float *values, int64_t n, fm_tenso
     fm_buf *buf;
     if (!l->dev) return FM_OK;
     FM_TRY(buf_new(l->dev, (size_t)n * sizeof *values, &buf, l->err));
-    owned->bufs[owned->n_bufs++] = buf;
+    owned->items[owned->n_items++] = (owned_item){.dev = l->dev, .buf = buf};
     *out = tensor_1d(buf, FM_DTYPE_F32, n);
     l->out->bytes_copied += (uint64_t)n * sizeof *values;
     fm_status status = device_write(l->dev, *out, values);
@@ -195,7 +202,7 @@ static fm_status load_norm(loader *l, const char *suffix, int64_t n, fm_tensor *
     return load_vector(l, &(part_spec){suffix, n}, 1, out);
 }
 
-/** The selection bias stays on the host, where the router runs. */
+/** The selection bias is where the router runs: on the host, and on a device that routes. */
 static fm_status load_router_bias(loader *l, model_layer *layer) {
     const st_tensor *t;
     int32_t n = l->c->router.n_experts;
@@ -204,7 +211,8 @@ static fm_status load_router_bias(loader *l, model_layer *layer) {
     if (!bias) return error_set(l->err, FM_ERR_MEMORY, "out of memory for a router's bias");
     for (int32_t i = 0; i < n; i++) bias[i] = vector_get(t, i);
     layer->router_bias = bias;
-    return FM_OK;
+    if (!l->dev || !device_offers_route(l->dev)) return FM_OK;
+    return make_vector(l, bias, n, &layer->route_bias);
 }
 
 /* ---- Layers ---------------------------------------------------------------------------------- */
@@ -303,9 +311,15 @@ static fm_status load_moe(loader *l, model_layer *layer) {
     return load_gated(l, "mlp.shared_experts", c->n_shared_experts * width, layer);
 }
 
+static void set_place(loader *l, model_layer *layer) {
+    if (!l->places) return;
+    layer->place = placement_find(l->places, l->layer);
+    layer->dev = l->dev = l->places->runs[layer->place].dev;
+}
+
 static fm_status load_layer(loader *l, model_layer *layer) {
     const config *c = l->c;
-    layer->dev = l->dev;
+    set_place(l, layer);
     FM_TRY(load_norm(l, "input_layernorm.weight", c->hidden_size, &layer->attn_norm));
     FM_TRY(load_norm(l, "post_attention_layernorm.weight", c->hidden_size, &layer->ffn_norm));
     FM_TRY(c->attention == CONFIG_ATTENTION_MLA ? load_mla(l, layer) : load_gqa(l, layer));
@@ -315,16 +329,32 @@ static fm_status load_layer(loader *l, model_layer *layer) {
                                                            : load_dense(l, layer);
 }
 
-/** Embedding, head and last norm. A file without lm_head.weight shares the embedding. */
-static fm_status load_ends(loader *l) {
-    const config *c = l->c;
+/** The head of a model that shares it with the embedding: the same weight, or where the last layer is
+ * on another device a second one, which is no second parameter. */
+static fm_status load_tied_head(loader *l) {
     model_weights *w = l->out;
-    FM_TRY(load_one(l, "model.embed_tokens.weight", c->vocab_size, c->hidden_size, &w->embed));
-    FM_TRY(load_norm(l, "model.norm.weight", c->hidden_size, &w->out_norm));
-    if (c->tie_word_embeddings || !safetensors_find(l->files, "lm_head.weight")) {
+    uint64_t n_params = w->n_params, n_active = w->n_params_active;
+    if (!l->places || l->places->runs[0].dev == l->dev) {
         w->head = w->embed;
         return FM_OK;
     }
+    fm_status status =
+        load_one(l, "model.embed_tokens.weight", l->c->vocab_size, l->c->hidden_size, &w->head);
+    w->n_params = n_params;
+    w->n_params_active = n_active;
+    return status;
+}
+
+/** Embedding, last norm and head. A file without lm_head.weight shares the embedding. */
+static fm_status load_ends(loader *l) {
+    const config *c = l->c;
+    model_weights *w = l->out;
+    if (l->places) l->dev = l->places->runs[0].dev;
+    FM_TRY(load_one(l, "model.embed_tokens.weight", c->vocab_size, c->hidden_size, &w->embed));
+    if (l->places) l->dev = placement_last(l->places);
+    FM_TRY(load_norm(l, "model.norm.weight", c->hidden_size, &w->out_norm));
+    if (c->tie_word_embeddings || !safetensors_find(l->files, "lm_head.weight"))
+        return load_tied_head(l);
     return load_one(l, "lm_head.weight", c->vocab_size, c->hidden_size, &w->head);
 }
 
@@ -336,10 +366,9 @@ static fm_status make_owned(const config *c, model_weights *out, fm_error *err) 
     struct weights_owned *owned = memory ? arena_alloc(memory, 1, sizeof *owned) : NULL;
     if (!owned) goto no_memory;
     owned->memory = memory;
-    owned->weights = arena_alloc(memory, n, sizeof *owned->weights);
-    owned->bufs = arena_alloc(memory, n, sizeof *owned->bufs);
+    owned->items = arena_alloc(memory, n, sizeof *owned->items);
     out->layers = arena_alloc(memory, (size_t)c->n_layers, sizeof *out->layers);
-    if (!owned->weights || !owned->bufs || !out->layers) goto no_memory;
+    if (!owned->items || !out->layers) goto no_memory;
     out->owned = owned;
     return FM_OK;
 no_memory:
@@ -347,23 +376,33 @@ no_memory:
     return error_set(err, FM_ERR_MEMORY, "out of memory for the list of weights");
 }
 
-fm_status weights_load(const config *c, const safetensors *files, fm_device *dev, fm_dtype dtype,
-                       bool *used, model_weights *out, fm_error *err) {
-    loader l = {c, files, dev, dtype, used, out, -1, false, err};
+fm_status weights_load(const config *c, const safetensors *files, const placement *places,
+                       fm_dtype dtype, bool *used, model_weights *out, fm_error *err) {
+    loader l = {.c = c,
+                .files = files,
+                .places = places,
+                .dtype = dtype,
+                .used = used,
+                .out = out,
+                .layer = -1,
+                .err = err};
     *out = (model_weights){0};
     FM_TRY(make_owned(c, out, err));
     fm_status status = load_ends(&l);
     for (l.layer = 0; l.layer < c->n_layers && status == FM_OK; l.layer++)
         status = load_layer(&l, &out->layers[l.layer]);
-    if (status != FM_OK) weights_free(out, dev);
+    if (status != FM_OK) weights_free(out);
     return status;
 }
 
-void weights_free(model_weights *w, fm_device *dev) {
+void weights_free(model_weights *w) {
     struct weights_owned *owned = w->owned;
     if (!owned) return;
-    for (size_t i = 0; i < owned->n_weights; i++) weight_free(dev, owned->weights[i]);
-    for (size_t i = 0; i < owned->n_bufs; i++) buf_free(dev, owned->bufs[i]);
+    for (size_t i = 0; i < owned->n_items; i++) {
+        const owned_item *item = &owned->items[i];
+        weight_free(item->dev, item->weight);
+        buf_free(item->dev, item->buf);
+    }
     arena_free(owned->memory);
     *w = (model_weights){0};
 }

@@ -107,6 +107,18 @@ void call_init(op_call *c, const fm_device *dev, op_kind op) {
                                       .best_raw = f32_2d(c, 3, 2),
                                       .sums = f32_2d(c, 3, 4)};
         break;
+    case OP_route:
+        a->route = (fm_route){.logits = f32_2d(c, 3, 8),
+                              .bias = f32_1d(c, 8),
+                              .n_groups = 4,
+                              .top_groups = 2,
+                              .scale = 1.0f,
+                              .experts = i32_2d(c, 3, 2),
+                              .weights = f32_2d(c, 3, 2),
+                              .offsets = i32_1d(c, 9),
+                              .row_token = i32_2d(c, 6, 1),
+                              .slot_row = i32_2d(c, 3, 2)};
+        break;
     case OP_COUNT:
         break;
     }
@@ -117,7 +129,7 @@ fm_status call_run(fm_device *dev, const op_call *c) {
 #define RUN(name)                                                                                  \
     case OP_##name:                                                                                \
         return op_##name(dev, &c->args.name);
-        FM_OP_LIST(RUN)
+        FM_OP_ALL_LIST(RUN)
     default:
         return FM_ERR_ARG;
     }
@@ -126,7 +138,7 @@ fm_status call_run(fm_device *dev, const op_call *c) {
 const char *call_name(op_kind op) {
     static const char *const names[] = {
 #define NAME(name) #name,
-        FM_OP_LIST(NAME)};
+        FM_OP_ALL_LIST(NAME)};
     return names[op];
 }
 
@@ -137,6 +149,9 @@ const char *call_name(op_kind op) {
     { #field, offsetof(fm_##op, field), true }
 
 static const call_operand operands[OP_COUNT][CALL_MAX_OPERANDS + 1] = {
+    [OP_route] = {REQUIRED(route, logits), OPTIONAL(route, bias), REQUIRED(route, experts),
+                  REQUIRED(route, weights), REQUIRED(route, offsets), REQUIRED(route, row_token),
+                  REQUIRED(route, slot_row)},
     [OP_embed] = {REQUIRED(embed, tokens), REQUIRED(embed, y)},
     [OP_norm] = {REQUIRED(norm, x), REQUIRED(norm, weight), REQUIRED(norm, y)},
     [OP_matmul] = {REQUIRED(matmul, x), OPTIONAL(matmul, bias), REQUIRED(matmul, y)},

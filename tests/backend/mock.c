@@ -24,6 +24,14 @@ static fm_status mock_device_open(const fm_device_params *params, fm_log log, fm
     return FM_OK;
 }
 
+static fm_status mock_list(const char *options, fm_device_info *out, int32_t max, int32_t *n,
+                           fm_error *err) {
+    (void)options, (void)err;
+    *n = 1;
+    if (max > 0) *out = (fm_device_info){.name = "mock"};
+    return FM_OK;
+}
+
 static void mock_close(fm_device_state *m) {
     m->n_open--;
 }
@@ -114,11 +122,12 @@ static void mock_weight_free(fm_device_state *m, fm_weight *w) {
         memcpy(&m->args.name, args, sizeof *args);                                                 \
         return mock_call(m, #name);                                                                \
     }
-FM_OP_LIST(MOCK_OP)
+FM_OP_ALL_LIST(MOCK_OP)
 
 const fm_backend mock_backend = {.version = FM_BACKEND_VERSION,
                                  .name = "mock",
                                  .open = mock_device_open,
+                                 .list = mock_list,
                                  .close = mock_close,
                                  .info = mock_info,
                                  .buf_new = mock_buf_new,
@@ -132,17 +141,33 @@ const fm_backend mock_backend = {.version = FM_BACKEND_VERSION,
                                  .weight_load = mock_weight_load,
                                  .weight_free = mock_weight_free,
 #define MOCK_ENTRY(name) .name = mock_##name,
-                                 FM_OP_LIST(MOCK_ENTRY)};
+                                 FM_OP_ALL_LIST(MOCK_ENTRY)};
 
 const fm_device_params mock_params = {
     .max_tokens = 3, .max_rows = 6, .max_sequences = 2, .max_context = 128, .n_threads = 1};
 
-fm_device *mock_open(mock *m) {
+fm_status mock_record(fm_device_state *m, const fm_record_key *key, bool *kept) {
+    m->key = *key;
+    *kept = m->answer == FM_OK && m->has_kept;
+    return mock_call(m, "record");
+}
+
+fm_status mock_record_end(fm_device_state *m, bool keep) {
+    m->n_kept += keep;
+    m->n_dropped += !keep;
+    return mock_call(m, "record_end");
+}
+
+fm_device *mock_open_table(mock *m, const fm_backend *table) {
     fm_device *dev = NULL;
     fm_error err = {0};
-    if (device_open(&mock_backend, &mock_params, (fm_log){.user = m}, &dev, &err) != FM_OK)
+    if (device_open(table, &mock_params, (fm_log){.user = m}, &dev, &err) != FM_OK)
         fail_msg("%s", err.text);
     return dev;
+}
+
+fm_device *mock_open(mock *m) {
+    return mock_open_table(m, &mock_backend);
 }
 
 void mock_finish(fm_device *dev) {

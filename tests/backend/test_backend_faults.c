@@ -306,7 +306,30 @@ static void faults_of_every_tensor_are_named(void **state) {
     X(head_topk, sums_on_mask, "mask", put_on(&a->sums, &a->mask, 0)) \
     X(head_topk, sums_on_temperatures, "temperatures", put_on(&a->sums, &a->temperatures, 0)) \
     X(head_topk, values_on_raw, "values", put_on(&a->values, &a->raw, 0)) \
-    X(head_topk, best_raw_on_ids, "best_raw", put_on(&a->best_raw, &a->ids, 0))
+    X(head_topk, best_raw_on_ids, "best_raw", put_on(&a->best_raw, &a->ids, 0)) \
+    X(route, more_tokens_than_the_step, "tokens", more_tokens(&a->logits, &a->weights)) \
+    X(route, more_rows_than_the_step, "rows", more_slots(a, 3)) \
+    X(route, more_experts_than_a_task_keeps, "experts", more_slots(a, FM_HEAD_TOP_MAX + 1)) \
+    X(route, shorter_bias, "bias", a->bias.size[0] = 7) \
+    X(route, fewer_rows_of_weights, "weights", a->weights.size[0] = 2) \
+    X(route, fewer_rows_of_experts, "experts", a->experts.size[0] = 2) \
+    X(route, fewer_experts_than_weights, "experts", a->experts.size[1] = 1) \
+    X(route, fewer_slot_rows, "slot_row", a->slot_row.size[1] = 1) \
+    X(route, fewer_tokens_of_rows, "row_token", a->row_token.size[0] = 5) \
+    X(route, two_tokens_of_a_row, "row_token", a->row_token.buf->size *= 2; \
+      a->row_token = tensor_2d(a->row_token.buf, FM_DTYPE_I32, 6, 2)) \
+    X(route, fewer_offsets, "offsets", a->offsets.size[0] = 8) \
+    X(route, no_groups, "groups", a->n_groups = 0) \
+    X(route, groups_of_uneven_size, "groups", a->n_groups = 3) \
+    X(route, no_group_kept, "groups", a->top_groups = 0) \
+    X(route, more_groups_kept_than_there_are, "groups", a->top_groups = 5) \
+    X(route, more_experts_than_the_groups_have, "groups", a->n_groups = 8; a->top_groups = 1) \
+    X(route, experts_on_themselves, "itself", a->experts.stride[0] = 1) \
+    X(route, experts_on_logits, "plan", put_on(&a->experts, &a->logits, 1)) \
+    X(route, weights_on_bias, "plan", put_on(&a->weights, &a->bias, 1)) \
+    X(route, offsets_on_logits, "plan", put_on(&a->offsets, &a->logits, 1)) \
+    X(route, row_token_on_weights, "plan", put_on(&a->row_token, &a->weights, 1)) \
+    X(route, slot_row_on_experts, "plan", put_on(&a->slot_row, &a->experts, 0))
 /* clang-format on */
 
 /* Two tensors of one token more than the mock was opened for. */
@@ -339,6 +362,17 @@ static void many_candidates(fm_head_topk *a) {
         lists[i]->buf->size = 1u << 16;
         lists[i]->size[1] = lists[i]->stride[0] = FM_HEAD_TOP_MAX + 1;
     }
+}
+
+/* So many experts for each token. */
+static void more_slots(fm_route *a, int64_t top_k) {
+    fm_tensor *lists[] = {&a->experts, &a->weights, &a->slot_row};
+    for (int i = 0; i < 3; i++) {
+        lists[i]->buf->size = 1u << 16;
+        lists[i]->size[1] = lists[i]->stride[0] = top_k;
+    }
+    a->row_token.buf->size = 1u << 16;
+    a->row_token.size[0] = a->logits.size[0] * top_k;
 }
 
 static void many_ids(fm_head_topk *a) {
@@ -427,7 +461,9 @@ static void share_rows(fm_tensor *left, fm_tensor *right) {
     X(head_topk, without_the_best_raw, a->best_ids = a->best_raw = (fm_tensor){0}) \
     X(head_topk, more_candidates_than_ids, a->logits.size[1] = 2; a->mask.size[1] = 1) \
     X(head_topk, as_many_ids_as_the_mask_has_bits, a->logits.size[1] = 65) \
-    X(head_topk, ids_in_the_columns_beside_values, share_rows(&a->ids, &a->values))
+    X(head_topk, ids_in_the_columns_beside_values, share_rows(&a->ids, &a->values)) \
+    X(route, without_bias, a->bias = (fm_tensor){0}) \
+    X(route, without_groups, a->n_groups = a->top_groups = 1)
 /* clang-format on */
 
 #define ALLOWED_FUNCTION(op, name, ...)                                                            \

@@ -26,6 +26,8 @@ static const uint64_t bytes_of[OP_COUNT] = {
     [OP_gate_mul] = 3 * 96,
     /* logits, four arrays of edits, mask, temperatures, candidates, alternatives, sums */
     [OP_head_topk] = 840 + (16 + 3 * 36) + 36 + 12 + 3 * 60 + 2 * 24 + 48,
+    /* logits, bias, experts, weights, offsets, row_token, slot_row */
+    [OP_route] = 96 + 32 + 24 + 24 + 36 + 24 + 24,
 };
 
 /** The row of a name; ends the test when there is none. */
@@ -138,10 +140,9 @@ static void profile_times_the_backend(void **state) {
     (void)state;
     mock m = {0};
     op_call c;
-    fm_device *dev = NULL;
     fm_backend slow = mock_backend;
     slow.norm = slow_norm;
-    assert_int_equal(device_open(&slow, &mock_params, (fm_log){.user = &m}, &dev, NULL), FM_OK);
+    fm_device *dev = mock_open_table(&m, &slow);
     device_profile(dev, true);
     double start = os_seconds();
     call_init(&c, dev, OP_norm);
@@ -153,6 +154,37 @@ static void profile_times_the_backend(void **state) {
     assert_int_equal(call_run(dev, &c), FM_OK);
     seconds = row_of(dev, "gate_mul").seconds;
     assert_true(seconds >= 0.0 && seconds <= os_seconds() - start);
+    device_close(dev);
+}
+
+/* As slow as the test says, whatever the front's clock shows. */
+static void own_seconds(const fm_device_state *m, double seconds[FM_OP_COUNT]) {
+    for (int32_t op = 0; op < FM_OP_COUNT; op++) seconds[op] = m->profiled ? 1000.0 + op : 0.0;
+}
+
+static void own_profile(fm_device_state *m, bool on) {
+    m->profiled = on;
+}
+
+static void profile_takes_the_devices_own_clock(void **state) {
+    (void)state;
+    mock m = {0};
+    op_call c;
+    float values[24] = {0};
+    fm_backend table = mock_backend;
+    table.profile = own_profile;
+    table.op_seconds = own_seconds;
+    fm_device *dev = mock_open_table(&m, &table);
+    device_profile(dev, true);
+    assert_true(m.profiled);
+    call_init(&c, dev, OP_norm);
+    for (int32_t i = 0; i < 2; i++) assert_int_equal(call_run(dev, &c), FM_OK);
+    assert_int_equal(device_write(dev, c.args.norm.x, values), FM_OK);
+    assert_true(row_of(dev, "norm").seconds == 1000.0 + FM_OP_norm);
+    assert_int_equal(row_of(dev, "norm").calls, 2);
+    assert_true(row_of(dev, "write").seconds < 1000.0);
+    device_profile(dev, false);
+    assert_false(m.profiled);
     device_close(dev);
 }
 
@@ -202,6 +234,7 @@ int main(void) {
         cmocka_unit_test(profile_bytes_follow_what_a_call_leaves_out),
         cmocka_unit_test(profile_counts_transfers_and_tickets),
         cmocka_unit_test(profile_times_the_backend),
+        cmocka_unit_test(profile_takes_the_devices_own_clock),
         cmocka_unit_test(profile_counts_between_start_and_stop_alone),
         cmocka_unit_test(profile_leaves_failed_calls_out),
     };

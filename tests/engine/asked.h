@@ -107,10 +107,13 @@ static inline int32_t asked_step(fm_engine *e) {
     return active;
 }
 
+/** On the CPU where `params` name no device. */
 static inline fm_model *asked_open(const char *dir, const fm_model_params *params) {
     fm_model *m;
     fm_error err = {0};
-    if (fm_model_open(dir, params, &m, &err) != FM_OK) fail_msg("%s: %s", dir, err.text);
+    fm_model_params here = params ? *params : (fm_model_params){0};
+    if (!here.device) here.device = "cpu";
+    if (fm_model_open(dir, &here, &m, &err) != FM_OK) fail_msg("%s: %s", dir, err.text);
     return m;
 }
 

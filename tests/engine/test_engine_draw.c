@@ -1,6 +1,7 @@
 /*
  * test_engine_draw.c - what a request says of its draws: a mask that gives up, more alternatives than
- * there are tokens, and a bias that is the caller's again after the call.
+ * there are tokens, penalties of many long histories, and a bias that is the caller's again after the
+ * call.
  */
 #include <math.h>
 
@@ -106,6 +107,76 @@ static void engine_alternatives_are_no_more_than_the_vocabulary(void **state) {
     fm_model_close(m);
 }
 
+/* ---- Penalties of many ------------------------------------------------------------------------- */
+
+enum { N_CROWD = 40, N_CROWD_PROMPT = 200 };
+
+/** The prompt and penalty of sequence i of a crowd. */
+static asked crowd_ask(int32_t i, float penalty, int32_t vocab) {
+    asked a = {.max_new = 24}; /* the first still goes on when the last has read its prompt */
+    asked_fill(&a, 0, N_CROWD_PROMPT, (uint64_t)i, vocab);
+    a.sampling = asked_sampled((uint64_t)i);
+    if (i % 2) a.sampling.top_k = 0; /* draws from the whole row */
+    a.sampling.repetition_penalty = penalty;
+    return a;
+}
+
+static int64_t calls_of(const fm_model *m, const char *name) {
+    fm_profile rows[FM_MAX_PROFILE];
+    for (int32_t i = fm_model_get_profile(m, rows) - 1; i >= 0; i--)
+        if (strcmp(rows[i].name, name) == 0) return rows[i].calls;
+    return 0;
+}
+
+/** Calls of two operations in one step in which all of n sequences draw. */
+typedef struct crowd_calls {
+    int64_t n_matmul, n_head_topk;
+} crowd_calls;
+
+static crowd_calls run_crowd(fm_model *m, int32_t n, float penalty, answer *got) {
+    fm_engine *e = asked_engine(m, &(fm_engine_params){.cache_tokens = N_CROWD * 512});
+    memset(got, 0, (size_t)n * sizeof *got);
+    for (int32_t i = 0; i < n; i++) {
+        const asked a = crowd_ask(i, penalty, fm_model_vocab_size(m));
+        asked_submit(e, &a, &got[i]);
+    }
+    while (got[n - 1].n == 0) asked_step(e);
+    for (int32_t i = 0; i < n; i++) assert_int_equal(got[i].n_ends, 0);
+    fm_model_profile(m, true);
+    asked_step(e);
+    const crowd_calls calls = {calls_of(m, "matmul"), calls_of(m, "head_topk")};
+    fm_model_profile(m, false);
+    step_to_end(e);
+    fm_engine_free(e);
+    return calls;
+}
+
+/** The edits of many long histories are looked at in several goes; the logits they change are made in
+ * one, so that each weight is read once for all. The answers are those of sequences that run alone,
+ * also with more of them than there are rows of logits. */
+static void engine_penalties_read_no_weight_again(void **state) {
+    (void)state;
+    static const int32_t sizes[] = {16, N_CROWD};
+    const fm_model_params many = {
+        .n_threads = 1, .max_context = 512, .max_chunk = 512, .max_sequences = N_CROWD};
+    static answer got[N_CROWD];
+    fm_model *m = asked_open(LLAMA, &many);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        crowd_calls plain = run_crowd(m, sizes[s], 0.0f, got);
+        crowd_calls edited = run_crowd(m, sizes[s], 1.3f, got);
+        assert_true(plain.n_matmul > 0);
+        assert_int_equal(plain.n_head_topk, s + 1);
+        assert_true(edited.n_head_topk > plain.n_head_topk);
+        assert_int_equal(edited.n_matmul, plain.n_matmul);
+        for (int32_t i = 0; i < sizes[s]; i++) {
+            const asked a = crowd_ask(i, 1.3f, fm_model_vocab_size(m));
+            const answer wanted = asked_alone(m, &a);
+            answer_expect("in a crowd", &got[i], &wanted);
+        }
+    }
+    fm_model_close(m);
+}
+
 /* ---- Arguments --------------------------------------------------------------------------------- */
 
 /** Everything that a request points to is the caller's again when the call returns. */
@@ -145,6 +216,7 @@ int main(void) {
         cmocka_unit_test(engine_mask_that_says_no_cancels_before_the_next_token),
         cmocka_unit_test_setup_teardown(engine_alternatives_are_no_more_than_the_vocabulary,
                                         temp_dir_setup, temp_dir_teardown),
+        cmocka_unit_test(engine_penalties_read_no_weight_again),
         cmocka_unit_test(engine_submit_copies_prompt_bias_and_ends),
     };
     return cmocka_run_group_tests_name("test_engine_draw", tests, NULL, NULL);

@@ -25,7 +25,13 @@ static void step_to_end(fm_engine *e) {
     }
 }
 
-/** Everything that was asked of the parent is asked of its forks; the stop strings among it. */
+static bool mask_of_fork(void *user, const int32_t *ids, int32_t n, uint32_t *mask) {
+    (void)user, (void)ids, (void)n, (void)mask;
+    return true;
+}
+
+/** Everything that was asked of the parent is asked of its forks, the stop strings among it, but not its
+ * mask: a fork has its own or none. */
 static void engine_fork_is_asked_what_its_parent_was(void **state) {
     (void)state;
     fm_model *m = asked_open(LLAMA, &params);
@@ -35,8 +41,12 @@ static void engine_fork_is_asked_what_its_parent_was(void **state) {
     got = child = (answer){0};
     for (int32_t n_back = 0; n_back <= 2; n_back++) {
         const fm_request all = alike_request(t, &got);
-        const fm_fork fork = {.n_back = n_back, .on_event = answer_keep, .user = &child};
+        fm_fork fork = {.n_back = n_back, .on_event = answer_keep, .user = &child};
         uint64_t id = 0;
+        if (n_back < 2) { /* else it has no mask */
+            fork.mask = mask_of_fork;
+            fork.mask_user = &child;
+        }
         assert_int_equal(fm_engine_submit(e, &all, &id, NULL), FM_OK);
         while (got.n < 3) asked_step(e);
         const request *a = queue_find(&e->queue, id);
@@ -44,7 +54,8 @@ static void engine_fork_is_asked_what_its_parent_was(void **state) {
         alike_expect(a, b);
         assert_int_equal(a->q.pages.tenant, b->q.pages.tenant);
         assert_true(a->deadline > 0.0 && a->deadline == b->deadline);
-        assert_true(a->mask == b->mask && a->mask_user == b->mask_user);
+        assert_true(a->mask && a->mask != mask_of_fork);
+        assert_true(b->mask == fork.mask && b->mask_user == fork.mask_user);
         assert_int_equal(request_n_generated(b), 3 - n_back);
         assert_true(b->on_event == answer_keep && b->user == &child);
         step_to_end(e);

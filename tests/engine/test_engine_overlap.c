@@ -33,6 +33,7 @@ static stage stage_open(bool async, int32_t n_ids, int32_t max_new) {
     s.wanted = asked_alone(s.model, &s.asked);
     late_enter(s.model->dev, async);
     s.engine = asked_engine(s.model, &(fm_engine_params){.cache_tokens = MAX_SEQUENCES * 256});
+    late_one.log[0] = '\0'; /* what making the engine submitted is not of interest */
     return s;
 }
 

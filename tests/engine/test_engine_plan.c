@@ -5,6 +5,7 @@
 #include "model/run.h"
 #include "support/expect.h"
 /* behind them: its names are common words */
+#include "backend_front.h"
 #include "engine/engine.h"
 
 static const struct planned {
@@ -12,11 +13,19 @@ static const struct planned {
     fm_model_params model;
     fm_engine_params engine;
 } cases[] = {
-    {TEST_DATA "/oracle/llama_mha", {.n_threads = 1}, {0}},
-    {TEST_DATA "/oracle/llama_bf16", {.dtype = "f32", .n_threads = 2, .max_context = 100}, {0}},
-    {TEST_DATA "/oracle/v3_groups", {.dtype = "bf16", .max_sequences = 3}, {.cache_tokens = 2000}},
-    {TEST_DATA "/oracle/v3_experts128", {.max_chunk = 7, .cache_dtype = "f32"}, {0}},
-    {TEST_DATA "/oracle/qwen2_window", {.max_context = 300}, {.cache_tokens = 20000}},
+    {TEST_DATA "/oracle/llama_mha", {.device = "cpu", .n_threads = 1}, {0}},
+    {TEST_DATA "/oracle/llama_bf16",
+     {.device = "cpu", .dtype = "f32", .n_threads = 2, .max_context = 100},
+     {0}},
+    {TEST_DATA "/oracle/v3_groups",
+     {.device = "cpu", .dtype = "bf16", .max_sequences = 3},
+     {.cache_tokens = 2000}},
+    {TEST_DATA "/oracle/v3_experts128",
+     {.device = "cpu", .max_chunk = 7, .cache_dtype = "f32"},
+     {0}},
+    {TEST_DATA "/oracle/qwen2_window",
+     {.device = "cpu", .max_context = 300},
+     {.cache_tokens = 20000}},
 };
 
 static void plan_names_the_bytes_that_are_taken(void **state) {
@@ -51,12 +60,13 @@ static void engine_without_room_is_refused_with_the_number_that_fits(void **stat
     static const char *const dirs[] = {TEST_DATA "/oracle/llama_mha",
                                        TEST_DATA "/oracle/v3_groups"};
     for (int i = 0; i < 2; i++) {
+        const fm_model_params on_cpu = {.device = "cpu"};
         const fm_engine_params huge = {.cache_tokens = 2000000000};
         fm_error err = {0};
         fm_plan plan;
         run r = {0};
-        assert_int_equal(fm_plan_make(dirs[i], NULL, &huge, &plan, &err), FM_OK);
-        assert_int_equal(fm_model_open(dirs[i], NULL, &r.model, &err), FM_OK);
+        assert_int_equal(fm_plan_make(dirs[i], &on_cpu, &huge, &plan, &err), FM_OK);
+        assert_int_equal(fm_model_open(dirs[i], &on_cpu, &r.model, &err), FM_OK);
         uint64_t before = device_bytes(r.model->dev);
         expect_error("huge", fm_engine_new(r.model, &huge, &r.engine, &err), &err, FM_ERR_MEMORY,
                      "tokens would fit");
@@ -67,10 +77,10 @@ static void engine_without_room_is_refused_with_the_number_that_fits(void **stat
         assert_int_equal(plan.cache_tokens_that_fit % 64, 0);
         /* What it says fits does, and a good deal more does not: free memory moves in between. */
         fm_engine_params fitting = {.cache_tokens = (int32_t)(plan.cache_tokens_that_fit / 10 * 9)};
-        assert_int_equal(fm_plan_make(dirs[i], NULL, &fitting, &plan, &err), FM_OK);
+        assert_int_equal(fm_plan_make(dirs[i], &on_cpu, &fitting, &plan, &err), FM_OK);
         assert_true(plan.fits);
         fitting.cache_tokens = (int32_t)(plan.cache_tokens / 9 * 11);
-        assert_int_equal(fm_plan_make(dirs[i], NULL, &fitting, &plan, &err), FM_OK);
+        assert_int_equal(fm_plan_make(dirs[i], &on_cpu, &fitting, &plan, &err), FM_OK);
         assert_false(plan.fits);
         run_close(&r);
     }
@@ -90,11 +100,31 @@ static void plan_fails_as_opening_does(void **state) {
                  "5 tokens are out of range");
 }
 
+/** A device whose buffers hold two pages of a layer's keys. */
+static void cache_in_pieces_is_refused_with_the_number_that_fits(void **state) {
+    (void)state;
+    const fm_model_params model = {.device = "cpu", .max_context = 128};
+    fm_error err = {0};
+    run r = {0};
+    assert_int_equal(fm_model_open(TEST_DATA "/oracle/llama_mha", &model, &r.model, &err), FM_OK);
+    const config *c = &r.model->checkpoint->config;
+    r.model->dev->info.buf_max = 2u * FM_CACHE_PAGE_ROWS * (uint64_t)c->n_kv_heads *
+                                 (uint64_t)c->head_dim * fm_dtype_size(r.model->cache_dtype);
+    assert_int_equal(
+        fm_engine_new(r.model, &(fm_engine_params){.cache_tokens = 192}, &r.engine, &err),
+        FM_ERR_LIMIT);
+    assert_non_null(strstr(err.text, "caches of 128 tokens fit"));
+    assert_int_equal(
+        fm_engine_new(r.model, &(fm_engine_params){.cache_tokens = 128}, &r.engine, &err), FM_OK);
+    run_close(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plan_names_the_bytes_that_are_taken),
         cmocka_unit_test(engine_without_room_is_refused_with_the_number_that_fits),
         cmocka_unit_test(plan_fails_as_opening_does),
+        cmocka_unit_test(cache_in_pieces_is_refused_with_the_number_that_fits),
     };
     return cmocka_run_group_tests_name("test_engine_plan", tests, NULL, NULL);
 }

@@ -13,8 +13,11 @@
 
 enum { MAX_CONTEXT = 256 };
 
-static const fm_model_params params = {
-    .n_threads = 1, .max_context = MAX_CONTEXT, .max_chunk = 64, .max_sequences = 2};
+static const fm_model_params params = {.device = "cpu",
+                                       .n_threads = 1,
+                                       .max_context = MAX_CONTEXT,
+                                       .max_chunk = 64,
+                                       .max_sequences = 2};
 
 static void step_to_end(fm_engine *e) {
     while (asked_step(e) > 0) {

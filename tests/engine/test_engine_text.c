@@ -166,7 +166,11 @@ static void engine_text_of_a_fork_goes_on_within_characters_and_stop_strings(voi
         for (int32_t n_back = 0; n_back <= at; n_back += 1 + n_back) {
             spoken whole, got = {.length = 0};
             const fm_request request = tell(&s, &whole);
-            const fm_fork fork = {.n_back = n_back, .on_event = spoken_keep, .user = &got};
+            const fm_fork fork = {.n_back = n_back,
+                                  .mask = script_mask,
+                                  .mask_user = &told,
+                                  .on_event = spoken_keep,
+                                  .user = &got};
             fm_error err = {0};
             uint64_t id = submit(&s, &request);
             while (whole.answer.n < at) asked_step(s.engine);

@@ -104,7 +104,8 @@ static void *submit_all(void *user) {
 }
 
 static fm_model *open_model(void) {
-    const fm_model_params params = {.dtype = "f32",
+    const fm_model_params params = {.device = "cpu",
+                                    .dtype = "f32",
                                     .cache_dtype = "f32",
                                     .n_threads = 2,
                                     .max_context = MAX_CONTEXT,

@@ -4,11 +4,13 @@
  * reference is each request alone in an engine of its own, its prompt in one chunk, on one thread.
  *
  * Every request of a batch is compared, so that each is the neighbour of the others. Under a sanitizer,
- * and on a device that computes late, every third cell of a row is run, others in each; with both, every
- * ninth: see is_left_out.
+ * on a device that computes late and on two devices, every third cell of a row is run, with both every
+ * eighth; on a device other than the CPU, where there are no threads to vary, every fourth: in each row
+ * others, so that no cell of all rows is left out (is_left_out).
  */
 #include "asked.h"
 #include "engine/engine.h"
+#include "support/suite_model.h"
 #include "support/temp_dir.h"
 
 enum {
@@ -17,6 +19,8 @@ enum {
     MAX_CONTEXT = 256, /* four pages */
     MAX_BROKEN = 3,    /* steps of a run that are denied a page */
 };
+
+static suite_model suite;
 
 /* ---- What is asked --------------------------------------------------------------------------- */
 
@@ -226,7 +230,10 @@ static void fork_some(cell *c, fm_engine *e) {
     for (int32_t k = 0; k < c->n; k++) {
         if (!is_time(c, k)) continue;
         int32_t n_back = k % 4 < c->got[k].n ? k % 4 : c->got[k].n;
-        const fm_fork fork = {.n_back = n_back, .on_event = answer_keep, .user = &c->second[k]};
+        const fm_fork fork = {.n_back = n_back,
+                              .mask = asked_of(c, k)->mask,
+                              .on_event = answer_keep,
+                              .user = &c->second[k]};
         fm_error err = {0};
         begin_second(c, k, n_back);
         if (fm_engine_fork(e, c->id[k], &fork, NULL, &err) != FM_OK) fail_msg("%s", err.text);
@@ -314,12 +321,14 @@ enum { N_STATES = sizeof states / sizeof *states };
 static const int32_t batches[] = {1, 2, 5, 16}, chunks[] = {1, 7, 64, ALL};
 
 static fm_model_params params_of(const char *dtype, int32_t chunk, int32_t n_threads) {
-    return (fm_model_params){.dtype = dtype,
-                             .cache_dtype = dtype,
-                             .n_threads = n_threads,
-                             .max_context = MAX_CONTEXT,
-                             .max_chunk = chunk,
-                             .max_sequences = N_ASKED};
+    const fm_model_params params = {.dtype = dtype,
+                                    .cache_dtype = dtype,
+                                    .n_threads = n_threads,
+                                    .max_context = MAX_CONTEXT,
+                                    .max_chunk = chunk,
+                                    .max_sequences = N_ASKED,
+                                    .deterministic = true};
+    return suite_model_params(&suite, &params);
 }
 
 #ifdef __SANITIZE_ADDRESS__
@@ -327,15 +336,17 @@ enum { SANITIZED = 3 };
 #else
 enum { SANITIZED = 1 };
 #endif
-#ifdef TESTS_ENGINE_LATE_SUITE_H
-enum { LATE = 3 };
+#if defined TESTS_ENGINE_LATE_SUITE_H || defined TESTS_ENGINE_PLACES_SUITE_H
+enum { AGAIN = 3 };
 #else
-enum { LATE = 1 };
+enum { AGAIN = 1 };
 #endif
 
-/** Every cell is run, every third or every ninth, in each row others. */
+/** At most as many rows as a model has, so that every column is run in one of them. */
 static bool is_left_out(int32_t row, int32_t column) {
-    return (row + column) % (SANITIZED * LATE) != 0;
+    int32_t thinned = SANITIZED * AGAIN > 8 ? 8 : SANITIZED * AGAIN;
+    int32_t one_of = suite.is_cpu ? thinned : 4;
+    return (row + column) % one_of != 0;
 }
 
 static void run_cell(const cell *start, int32_t state, int32_t n, int32_t first) {
@@ -371,7 +382,7 @@ static void run_matrix(const temp_dir *dir, const char *name, const char *dtype)
         answer_expect_logprobs(&asked_all[i], &wanted[i]);
     }
     fm_model_close(m);
-    for (int32_t row = 0; row < 8; row++) {
+    for (int32_t row = 0; row < (suite.is_cpu ? 8 : 4); row++) {
         params = params_of(dtype, chunks[row % 4], 1 + row / 4);
         cell start = {.asked = asked_all, .wanted = wanted, .dir = dir};
         start.model = asked_open(path, &params);
@@ -394,7 +405,7 @@ MATRIX(qwen2_window, f32)
 
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, temp_dir_setup, temp_dir_teardown)
 
-int main(void) {
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         IN_DIR(matrix_llama_mha_f32_gives_one_answer),
         IN_DIR(matrix_llama_mha_bf16_gives_one_answer),
@@ -402,5 +413,9 @@ int main(void) {
         IN_DIR(matrix_v3_groups_bf16_gives_one_answer),
         IN_DIR(matrix_qwen2_window_f32_gives_one_answer),
     };
-    return cmocka_run_group_tests_name("test_matrix", tests, NULL, NULL);
+    const suite_device device = suite_device_of(argc, argv);
+    fm_error err = {0};
+    bool is_there = suite_model_init(&suite, &device, TEST_DATA "/oracle/llama_mha", &err);
+    if (!is_there) return suite_skip("test_matrix", err.text);
+    return suite_model_end(&suite, cmocka_run_group_tests_name("test_matrix", tests, NULL, NULL));
 }

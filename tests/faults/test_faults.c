@@ -17,7 +17,8 @@
 enum { N_NEW = 3 };
 
 /** One thread: what the others would allocate, the failure could not reach. */
-static const fm_model_params one_thread = {.n_threads = 1, .max_context = 64, .max_chunk = 4};
+static const fm_model_params one_thread = {
+    .device = "cpu", .n_threads = 1, .max_context = 64, .max_chunk = 4};
 
 static void *volatile kept; /* so that no compiler leaves a pair of malloc and free out */
 

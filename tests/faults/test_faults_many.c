@@ -107,7 +107,7 @@ static fm_status run_party(fm_engine *e, party *p, fm_error *err) {
 
 static fm_status open_and_run(void *user, fm_error *err) {
     const fm_model_params limits = {
-        .n_threads = 1, .max_context = 192, .max_chunk = 64, .max_sequences = 4};
+        .device = "cpu", .n_threads = 1, .max_context = 192, .max_chunk = 64, .max_sequences = 4};
     const fm_engine_params large = {.cache_tokens = 2000}; /* so that the prefix stays */
     run r = {0};
     fm_status status = fm_model_open(LLAMA, &limits, &r.model, err);
@@ -135,7 +135,7 @@ static void faults_of_memory_are_reported_by_every_call_of_an_engine(void **stat
  * that says it computes by itself. */
 static void allocates_nothing(const char *model, bool async, party *p) {
     const fm_model_params limits = {
-        .n_threads = 2, .max_context = 192, .max_chunk = 48, .max_sequences = 5};
+        .device = "cpu", .n_threads = 2, .max_context = 192, .max_chunk = 48, .max_sequences = 5};
     const fm_engine_params small = {.cache_tokens = 320};
     const fm_fork fork = {.n_back = 2, .on_event = count, .user = p};
     const fm_restore how = {.tokenizer = p->tokenizer, .on_event = count, .user = p};

@@ -6,7 +6,7 @@
 #
 #   tests/measure/busy_neighbour.sh [--keep] [--rounds N] [MODEL]
 #
-# Runs programs of build/measure (./dev build makes them). MODEL: a checkpoint directory; without it one
+# Runs programs of build/measure, which ./dev test builds. MODEL: a checkpoint directory; without it one
 # of 709 MB is made up in a temporary directory. Quiet and busy runs take turns, five of each; their
 # medians count. --keep writes the output to docs/measurements/busy_neighbour.txt too. Exit status 1
 # when less than 45 % is left.
@@ -28,6 +28,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+need_programs "$root" step_time synthetic_model
 
 work=$(mktemp -d)
 neighbour=''

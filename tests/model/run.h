@@ -21,10 +21,13 @@ typedef struct run {
     fm_engine *engine;
 } run;
 
+/** On the CPU where `params` name no device. */
 static inline run run_open(const char *dir, const fm_model_params *params) {
     run r = {0};
     fm_error err = {0};
-    if (fm_model_open(dir, params, &r.model, &err) != FM_OK) fail_msg("%s: %s", dir, err.text);
+    fm_model_params here = params ? *params : (fm_model_params){0};
+    if (!here.device) here.device = "cpu";
+    if (fm_model_open(dir, &here, &r.model, &err) != FM_OK) fail_msg("%s: %s", dir, err.text);
     if (fm_engine_new(r.model, NULL, &r.engine, &err) != FM_OK) fail_msg("%s: %s", dir, err.text);
     return r;
 }

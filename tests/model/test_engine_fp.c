@@ -40,8 +40,11 @@ static fm_status keep_rows_and_mode(void *user, const float *logits, int32_t n_r
 }
 
 static run open_in(const char *dir, const fp_mode *mode, int32_t n_threads) {
-    const fm_model_params params = {
-        .dtype = "f32", .cache_dtype = "f32", .n_threads = n_threads, .max_chunk = 3};
+    const fm_model_params params = {.device = "cpu",
+                                    .dtype = "f32",
+                                    .cache_dtype = "f32",
+                                    .n_threads = n_threads,
+                                    .max_chunk = 3};
     run r = {0};
     fm_error err = {0};
     fp_mode_set(mode);

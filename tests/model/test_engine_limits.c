@@ -12,7 +12,8 @@
 
 #define LLAMA TEST_DATA "/oracle/llama_mha"
 
-static const fm_model_params f32 = {.dtype = "f32", .cache_dtype = "f32", .n_threads = 1};
+static const fm_model_params f32 = {
+    .device = "cpu", .dtype = "f32", .cache_dtype = "f32", .n_threads = 1};
 
 static const int32_t prompt[7] = {174, 81, 116, 138, 124, 13, 53}; /* prompt7 of llama_mha */
 static const int32_t answer7[4] = {118, 149, 6, 156};              /* and its greedy answer */
@@ -44,9 +45,14 @@ static const struct refused_model {
     {{.dtype = "F32"}, FM_ERR_ARG, "weight format \"F32\""},
     {{.cache_dtype = "f16"}, FM_ERR_ARG, "cache format \"f16\" is unknown: use auto, f32, bf16"},
     {{.cache_dtype = "int8"}, FM_ERR_ARG, "cache format \"int8\""},
-    {{.device = "cuda"}, FM_ERR_UNSUPPORTED, "device \"cuda\" is not available: use auto or cpu"},
-    {{.device = ""}, FM_ERR_UNSUPPORTED, "device \"\""},
-    {{.device = "two\nlines"}, FM_ERR_UNSUPPORTED, "two?lines"},
+    {{.device = "abacus"}, FM_ERR_UNSUPPORTED, "the abacus backend cannot be opened"},
+    {{.device = ""}, FM_ERR_ARG, "device \"\": no name of a device"},
+    {{.device = "two\nlines"}, FM_ERR_ARG, "two?lines"},
+    {{.device = "auto+cpu"}, FM_ERR_ARG, "no number of layers for a device that is not the last"},
+    {{.device = "cpu,fast"}, FM_ERR_ARG, "the CPU has no option \"fast\""},
+    {{.device = "cpu:1"}, FM_ERR_ARG, "there is no CPU device 1"},
+    {{.device = "cpu*1"}, FM_ERR_ARG, "places fewer layers than the model's 2"},
+    {{.device = "cpu*2+cpu"}, FM_ERR_ARG, "places more layers than the model's 2"},
     {{.isa = "sse9"}, FM_ERR_UNSUPPORTED, "sse9"},
     {{.isa = ""}, FM_ERR_UNSUPPORTED, "instruction set"},
 };
@@ -163,7 +169,7 @@ static const struct refused_engine {
     fm_engine_params params;
     const char *word;
 } refused_engines[] = {
-    {{.max_queued = -1}, "max_queued -1 is out of range: 1 to 65536"},
+    {{.max_queued = -1}, "max_queued -1 is out of range: 1 to 8192"},
     {{.max_queued = INT32_MAX}, "max_queued 2147483647 is out of range"},
     {{.cache_tokens = -1}, "caches of -1 tokens are out of range"},
     {{.cache_tokens = 99}, "caches of 99 tokens are out of range: one context of 100 to"},

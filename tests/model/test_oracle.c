@@ -1,17 +1,20 @@
 /*
  * test_oracle.c - rung 5 of the ladder: every checkpoint of tests/data/oracle against the reference
- * implementation, and against itself in every way of cutting the work.
+ * implementation, and against itself in every way of cutting the work. On a device other than the CPU also
+ * with its layers cut between the two.
  */
 #include <dirent.h>
 #include <math.h>
 
 #include "oracle.h"
 #include "run.h"
+#include "support/suite_model.h"
 
 enum { MAX_CHECKPOINTS = 64 };
 
 static const double TOLERANCE = 1e-4; /* of the logit range */
 
+static suite_model suite;
 static char checkpoints[MAX_CHECKPOINTS][512];
 static int n_checkpoints;
 
@@ -53,44 +56,73 @@ static double worst_difference(const oracle_case *c, const float *logits, int32_
     return worst;
 }
 
+static run open_suite(const char *dir, const fm_model_params *params) {
+    const fm_model_params p = suite_model_params(&suite, params);
+    return run_open(dir, &p);
+}
+
+/** Largest difference over all cases of a checkpoint, as a share of the range. */
+static double checkpoint_difference(const char *dir, const char *device) {
+    oracle o;
+    double worst = 0.0;
+    assert_true(oracle_read(dir, &o));
+    fm_model_params params =
+        suite_model_params(&suite, &(fm_model_params){.dtype = "f32", .cache_dtype = "f32"});
+    params.device = device;
+    run r = run_open(dir, &params);
+    assert_int_equal(fm_model_vocab_size(r.model), o.vocab);
+    for (int32_t k = 0; k < o.n_cases; k++) {
+        float *logits = run_logits(&r, o.cases[k].ids, o.cases[k].n_ids);
+        double difference = worst_difference(&o.cases[k], logits, o.vocab);
+        if (!(difference <= worst)) worst = difference;
+        free(logits);
+    }
+    run_close(&r);
+    oracle_free(&o);
+    return worst;
+}
+
 static void oracle_f32_logits_agree(void **state) {
     (void)state;
     assert_true(n_checkpoints >= 20);
     for (int i = 0; i < n_checkpoints; i++) {
-        oracle o;
-        double worst = 0.0;
-        assert_true(oracle_read(checkpoints[i], &o));
-        run r = run_open(checkpoints[i], &(fm_model_params){.dtype = "f32", .cache_dtype = "f32"});
-        assert_int_equal(fm_model_vocab_size(r.model), o.vocab);
-        for (int32_t k = 0; k < o.n_cases; k++) {
-            float *logits = run_logits(&r, o.cases[k].ids, o.cases[k].n_ids);
-            double difference = worst_difference(&o.cases[k], logits, o.vocab);
-            if (!(difference <= worst)) worst = difference;
-            free(logits);
-        }
+        double worst = checkpoint_difference(checkpoints[i], suite.device);
         print_message("%-20s worst difference %.1e of the range\n", name_of(checkpoints[i]), worst);
         assert_true(worst <= TOLERANCE);
-        run_close(&r);
-        oracle_free(&o);
     }
+}
+
+static void expect_greedy(const char *dir, const char *device) {
+    oracle o;
+    assert_true(oracle_read(dir, &o));
+    fm_model_params params = suite_model_params(
+        &suite, &(fm_model_params){.dtype = "f32", .cache_dtype = "f32", .max_chunk = 50});
+    params.device = device;
+    run r = run_open(dir, &params);
+    for (int32_t k = 0; k < o.n_cases; k++) {
+        const oracle_case *c = &o.cases[k];
+        run_answer answer = run_generate(&r, c->ids, c->n_ids, c->n_greedy, (fm_sampling){0});
+        assert_int_equal(answer.n, c->n_greedy);
+        assert_int_equal(answer.end.finish, FM_FINISH_LENGTH);
+        assert_memory_equal(answer.ids, c->greedy, (size_t)c->n_greedy * sizeof *c->greedy);
+    }
+    run_close(&r);
+    oracle_free(&o);
 }
 
 static void oracle_greedy_continuations_are_the_references(void **state) {
     (void)state;
+    for (int i = 0; i < n_checkpoints; i++) expect_greedy(checkpoints[i], suite.device);
+}
+
+static void oracle_layers_on_two_devices_agree(void **state) {
+    (void)state;
+    if (suite.is_cpu) return; /* the suites of placements cut CPU devices in all ways */
     for (int i = 0; i < n_checkpoints; i++) {
-        oracle o;
-        assert_true(oracle_read(checkpoints[i], &o));
-        run r = run_open(checkpoints[i],
-                         &(fm_model_params){.dtype = "f32", .cache_dtype = "f32", .max_chunk = 50});
-        for (int32_t k = 0; k < o.n_cases; k++) {
-            const oracle_case *c = &o.cases[k];
-            run_answer answer = run_generate(&r, c->ids, c->n_ids, c->n_greedy, (fm_sampling){0});
-            assert_int_equal(answer.n, c->n_greedy);
-            assert_int_equal(answer.end.finish, FM_FINISH_LENGTH);
-            assert_memory_equal(answer.ids, c->greedy, (size_t)c->n_greedy * sizeof *c->greedy);
-        }
-        run_close(&r);
-        oracle_free(&o);
+        const char *cut = suite.cut[i % 2];
+        double worst = checkpoint_difference(checkpoints[i], cut);
+        if (!(worst <= TOLERANCE)) fail_msg("%s on %s: %.1e", name_of(checkpoints[i]), cut, worst);
+        expect_greedy(checkpoints[i], cut);
     }
 }
 
@@ -113,7 +145,7 @@ static const struct way {
 
 /** Whether this machine has an instruction set. */
 static bool is_present(const char *isa) {
-    const fm_model_params params = {.isa = isa, .n_threads = 1};
+    const fm_model_params params = {.device = "cpu", .isa = isa, .n_threads = 1};
     fm_model *probe;
     fm_status status = fm_model_open(checkpoints[0], &params, &probe, NULL);
     fm_model_close(probe);
@@ -131,10 +163,14 @@ static void same_bits_in_every_way(const char *dir, const char *dtype) {
     oracle o;
     assert_true(oracle_read(dir, &o));
     const oracle_case *c = longest(&o);
-    fm_model_params params = {.dtype = dtype, .max_chunk = 512, .n_threads = 1};
+    fm_model_params params = suite_model_params(
+        &suite, &(fm_model_params){
+                    .dtype = dtype, .max_chunk = 512, .n_threads = 1, .deterministic = true});
     run whole = run_open(dir, &params);
     float *expected = run_logits(&whole, c->ids, c->n_ids);
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+        bool is_of_cpu = ways[w].threads > 1 || ways[w].isa;
+        if (is_of_cpu && !suite.is_cpu) continue;
         params.max_chunk = ways[w].chunk;
         params.n_threads = ways[w].threads;
         params.isa = ways[w].isa;
@@ -153,15 +189,22 @@ static void same_bits_in_every_way(const char *dir, const char *dtype) {
     oracle_free(&o);
 }
 
+/** All checkpoints on the CPU; on a device, which takes long to open, one of four. */
+static bool is_cut_in_all_ways(int i, int row) {
+    return suite.is_cpu || (i + row) % 4 == 0;
+}
+
 static void oracle_chunks_threads_and_instructions_give_the_same_bits(void **state) {
     (void)state;
-    tell_absent_ways();
-    for (int i = 0; i < n_checkpoints; i++) same_bits_in_every_way(checkpoints[i], "f32");
+    if (suite.is_cpu) tell_absent_ways();
+    for (int i = 0; i < n_checkpoints; i++)
+        if (is_cut_in_all_ways(i, 0)) same_bits_in_every_way(checkpoints[i], "f32");
 }
 
 static void oracle_bf16_gives_the_same_bits_in_every_way(void **state) {
     (void)state;
-    for (int i = 0; i < n_checkpoints; i++) same_bits_in_every_way(checkpoints[i], "bf16");
+    for (int i = 0; i < n_checkpoints; i++)
+        if (is_cut_in_all_ways(i, 2)) same_bits_in_every_way(checkpoints[i], "bf16");
 }
 
 static double cosine(const float *a, const float *b, size_t n) {
@@ -181,7 +224,7 @@ static void for_each_half(const fm_model_params *params,
     for (int i = 0; i < n_checkpoints; i++) {
         oracle o;
         assert_true(oracle_read(checkpoints[i], &o));
-        run r = run_open(checkpoints[i], params);
+        run r = open_suite(checkpoints[i], params);
         if (!strstr(fm_model_summary(r.model), "weights F32")) {
             fn(name_of(checkpoints[i]), &r, &o);
             n++;
@@ -236,15 +279,20 @@ static void oracle_half_weights_with_bf16_cache_stay_close_to_f32(void **state) 
     for_each_half(NULL, rows_stay_close);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(oracle_f32_logits_agree),
         cmocka_unit_test(oracle_greedy_continuations_are_the_references),
+        cmocka_unit_test(oracle_layers_on_two_devices_agree),
         cmocka_unit_test(oracle_chunks_threads_and_instructions_give_the_same_bits),
         cmocka_unit_test(oracle_bf16_gives_the_same_bits_in_every_way),
         cmocka_unit_test(oracle_half_weights_are_read_exactly),
         cmocka_unit_test(oracle_half_weights_with_bf16_cache_stay_close_to_f32),
     };
+    const suite_device device = suite_device_of(argc, argv);
+    fm_error err = {0};
     list_checkpoints();
-    return cmocka_run_group_tests_name("test_oracle", tests, NULL, NULL);
+    bool is_there = suite_model_init(&suite, &device, checkpoints[0], &err);
+    if (!is_there) return suite_skip("test_oracle", err.text);
+    return suite_model_end(&suite, cmocka_run_group_tests_name("test_oracle", tests, NULL, NULL));
 }

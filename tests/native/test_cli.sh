@@ -97,7 +97,6 @@ cli_wrong_options_are_refused() {
 -p x --top-k -1${tab}--top-k takes a whole number from 0
 -p x --seed -1${tab}--seed takes a whole number from 0
 -p x --seed 18446744073709551616${tab}--seed takes a whole number
--p x --device tpu${tab}--device takes auto|cpu
 -p x --dtype f8${tab}--dtype takes auto|f32|bf16|f16
 -p x --cache-dtype au${tab}--cache-dtype takes auto|f32|bf16
 --ids 1,x${tab}number 2 of the list is none
@@ -133,8 +132,8 @@ cli_messages_are_one_clean_line() {
     expect_refusal "unknown command '$shown'"
     run generate "$both" "--$escape"
     expect_refusal "unknown option '--$shown'"
-    run generate "$both" --device "$escape"
-    expect_refusal "not '$shown'"
+    run generate "$both" -p x --device "$escape"
+    expect_failure "device \"$shown\""
     run generate "$both" "--dtype=$escape"
     expect_refusal "not '$shown'"
     run generate "$both" -n "$escape"

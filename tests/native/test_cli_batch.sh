@@ -88,6 +88,7 @@ batch_options_hold_where_lines_say_nothing() {
 {"ids": [5, 6, 7], "id": 4, "temperature": 0}
 {"ids": [5, 6, 7], "id": 5, "repetition_penalty": 1}
 {"ids": [5, 6, 7], "id": 6, "seed": "18446744073709551615"}
+{"ids": [5, 6, 7], "id": 7, "repetition_penalty": 0}
 END
     expect_status 0
     run_ids() {
@@ -100,6 +101,7 @@ END
         complain "the line's seed has no effect"
     [ "$(ids_of 4)" = "$(run_ids --repetition-penalty 1.5)" ] || complain "the line is not greedy"
     [ "$(ids_of 5)" = "$(run_ids --temperature 1.5 --seed 7)" ] || complain "a penalty stayed"
+    [ "$(ids_of 7)" = "$(ids_of 5)" ] || complain "a penalty of 0 is not off"
     answer 3 | grep -q '"seed":8}$' || complain "the seed is not told"
     [ "$(ids_of 6)" = "$(run_ids --temperature 1.5 --seed 18446744073709551615 --repetition-penalty 1.5)" ] ||
         complain "a seed as a string has no effect"

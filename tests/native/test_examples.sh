@@ -60,4 +60,19 @@ examples_say_what_is_wrong() {
     grep -q '^many: the prompt has .* tokens' "$work/err" || complain "a prompt beyond the context was taken"
 }
 
+# A final norm of numbers that are none: every step fails.
+examples_exit_1_when_a_request_failed() {
+    make_constant "$work/nan" 64
+    printf '\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377' |
+        dd of="$work/nan/model.safetensors" bs=1 seek=$((8 + 2048 + 32768)) conv=notrunc 2>/dev/null
+    run_example many "$work/nan" Q Z
+    expect_status 1
+    [ "$(grep -c '^failed: a computed value is not finite' "$work/out")" -eq 2 ] ||
+        complain "both requests have to be told of, each by its last event: $(cat "$work/out")"
+    grep -q '^many: .' "$work/err" || complain "many: no message"
+    run_example one_answer "$work/nan" Q
+    expect_status 1
+    grep -q '^one_answer: .' "$work/err" || complain "one_answer: no message"
+}
+
 run_cases

@@ -150,8 +150,8 @@ const fm_weight *case_weight(op_case *c, int32_t n_matrices, int64_t rows, int64
     int64_t cut[3] = {0}, gap = flags & PARTS ? 3 : 0;
     int32_t n_parts = cut_rows(flags & PARTS, rows, cut);
     assert_true(n_matrices * n_parts <= WEIGHT_MAX_PARTS);
-    w->w = (fm_weight){
-        .n_matrices = n_matrices, .rows = rows, .cols = cols, .dtype = c->shape.weight};
+    w->w =
+        (fm_weight){.n_matrices = n_matrices, .rows = rows, .cols = cols, .dtype = c->shape.weight};
     w->source = (fm_weight_source){dtype, n_matrices, n_parts, cols, w->parts};
     size_t size = (size_t)(n_matrices * (rows + 3 * gap) * (cols + gap)) * fm_dtype_size(dtype) + 1;
     w->bytes = must_alloc(size);

@@ -3,11 +3,12 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "support/driver_leaks.h"
 
 /* ---- Subjects -------------------------------------------------------------------------------- */
 
@@ -20,52 +21,140 @@ static const tolerance cpu_tolerances[FM_DTYPE_COUNT] = {
     [FM_DTYPE_F16] = {.nmse = 1e-11, .max_abs = 4e-6, .cosine_gap = 2e-12},
 };
 
-/* The first is the definition. */
-static const subject subjects[] = {
-    {"cpu scalar_soft, 1 thread", &fm_backend_cpu, "scalar_soft", 1, true, cpu_tolerances},
-    {"cpu scalar, 1 thread", &fm_backend_cpu, "scalar", 1, true, cpu_tolerances},
-    {"cpu scalar, 2 threads", &fm_backend_cpu, "scalar", 2, true, cpu_tolerances},
-    {"cpu avx2, 1 thread", &fm_backend_cpu, "avx2", 1, true, cpu_tolerances},
-    {"cpu avx2, 2 threads", &fm_backend_cpu, "avx2", 2, true, cpu_tolerances},
-    {"cpu avx512, 1 thread", &fm_backend_cpu, "avx512", 1, true, cpu_tolerances},
-    {"cpu avx512, 2 threads", &fm_backend_cpu, "avx512", 2, true, cpu_tolerances},
-    {"cpu best, 3 threads", &fm_backend_cpu, NULL, 3, true, cpu_tolerances},
+/* A device sums in an order of its own, and its exponential is a few units of the last place off. */
+static const tolerance vulkan_tolerances[FM_DTYPE_COUNT] = {
+    [FM_DTYPE_F32] = {.nmse = 1e-10, .max_abs = 1e-5, .cosine_gap = 2e-11},
+    [FM_DTYPE_BF16] = {.nmse = 1e-10, .max_abs = 1e-5, .cosine_gap = 2e-11},
+    [FM_DTYPE_F16] = {.nmse = 1e-10, .max_abs = 1e-5, .cosine_gap = 2e-11},
 };
 
-int columns_open(void **state) {
-    columns *c = calloc(1, sizeof *c);
-    if (!c) return -1;
-    *state = c;
+/* The least that a device may be, and less: weights lie in many windows, each of 16 rows at least, and
+ * all transfers are staged. */
+static const shim_mask least_device = {.subgroup_arithmetic = true,
+                                       .numbers_16_bit = true,
+                                       .mapped_local = true,
+                                       .binding_max = 128 << 10};
+
+/* A CPU's row: one of its kernels, whose bits are those of the first, the definition. */
+#define CPU_SUBJECT(isa_name, threads)                                                             \
+    .backend = "cpu", .isa = isa_name, .n_threads = threads, .same_bits = true, .by_rule = true,   \
+    .tolerances = cpu_tolerances
+
+static const subject subjects[] = {
+    {"cpu scalar_soft, 1 thread", CPU_SUBJECT("scalar_soft", 1)},
+    {"cpu scalar, 1 thread", CPU_SUBJECT("scalar", 1)},
+    {"cpu scalar, 2 threads", CPU_SUBJECT("scalar", 2)},
+    {"cpu avx2, 1 thread", CPU_SUBJECT("avx2", 1)},
+    {"cpu avx2, 2 threads", CPU_SUBJECT("avx2", 2)},
+    {"cpu avx512, 1 thread", CPU_SUBJECT("avx512", 1)},
+    {"cpu avx512, 2 threads", CPU_SUBJECT("avx512", 2)},
+    {"cpu best, 3 threads", CPU_SUBJECT(NULL, 3)},
+    {"vulkan", .backend = "vulkan", .options = "validate", .tolerances = vulkan_tolerances},
+    {"vulkan staging, deterministic", .backend = "vulkan", .options = "validate,staging",
+     .deterministic = true, .by_rule = true, .tolerances = vulkan_tolerances},
+    {"vulkan at its least, deterministic", .backend = "vulkan", .options = "validate," SHIM_OPTION,
+     .mask = &least_device, .deterministic = true, .by_rule = true,
+     .tolerances = vulkan_tolerances},
+};
+
+/* ---- Columns --------------------------------------------------------------------------------- */
+
+static void keep_message(void *user, fm_log_level level, const char *text) {
+    column *col = user;
+    if (level != FM_LOG_ERROR) return;
+    if (col->n_messages++ < 10) print_error("%s: %s\n", col->subject->name, text);
+}
+
+/** Puts the mask in place; false when the shim was not built. */
+static bool wear_mask(const shim_mask *mask) {
+    shim_control *shim = shim_open();
+    if (shim) shim->mask = *mask;
+    return shim;
+}
+
+static fm_status column_open(column *col, const subject *s, int32_t index, fm_error *err) {
+    const fm_backend *backend = NULL;
+    fm_device_params params = {.max_tokens = 1024,
+                               .max_rows = 4096,
+                               .max_sequences = 8,
+                               .max_context = 2048,
+                               .n_threads = s->n_threads > 0 ? s->n_threads : 1,
+                               .isa = s->isa,
+                               .index = index,
+                               .options = s->options,
+                               .deterministic = s->deterministic};
+    fm_log log = {keep_message, col};
+    *col = (column){.subject = s};
+    FM_TRY(backend_find(s->backend, &backend, err));
+    if (s->mask && !wear_mask(s->mask))
+        return error_set(err, FM_ERR_UNSUPPORTED, "the shim was not built");
+    fm_status status = device_open(backend, &params, log, &col->dev, err);
+    const char *checks = "validate";
+    if (status != FM_ERR_UNSUPPORTED || !s->options || !strstr(s->options, checks)) return status;
+    /* Perhaps only the layer that checks is not installed. */
+    params.options = s->options + strlen(checks);
+    params.options += *params.options == ',';
+    if (device_open(backend, &params, log, &col->dev, NULL) != FM_OK) return status;
+    print_message("skip: %s: without checks: %s\n", s->name, err->text);
+    return FM_OK;
+}
+
+static bool columns_open(columns *c, const suite_device *device) {
     for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
-        const subject *s = &subjects[i];
-        fm_device_params params = {.max_tokens = 1024,
-                                   .max_rows = 4096,
-                                   .max_sequences = 8,
-                                   .max_context = 2048,
-                                   .n_threads = s->n_threads,
-                                   .isa = s->isa};
         fm_error err = {0};
-        column *col = &c->at[c->n];
-        fm_status status = device_open(s->backend, &params, (fm_log){0}, &col->dev, &err);
+        if (strcmp(subjects[i].backend, device->backend) != 0) continue;
+        fm_status status = column_open(&c->at[c->n], &subjects[i], device->index, &err);
         if (status == FM_OK) {
-            col->subject = s;
             c->n++;
         } else if (status == FM_ERR_UNSUPPORTED && i > 0) {
-            printf("skip: %s: %s\n", s->name, err.text);
+            print_message("skip: %s: %s\n", subjects[i].name, err.text);
             c->n_skipped++;
         } else {
-            printf("%s: %s\n", s->name, err.text);
-            return -1;
+            print_error("%s: %s\n", subjects[i].name, err.text);
+            return false;
         }
     }
+    return true;
+}
+
+/** False when a device had something to say, or left something behind. */
+static bool columns_close(columns *c) {
+    bool clean = true;
+    for (int32_t i = 0; i < c->n; i++) {
+        column *col = &c->at[i];
+        device_close(col->dev);
+        if (col->n_messages > 0) {
+            print_error("%s: %d errors in its log\n", col->subject->name, col->n_messages);
+            clean = false;
+        }
+        const shim_control *shim = col->subject->mask ? shim_open() : NULL;
+        if (shim && (shim->n_breaches > 0 || shim_live_count(shim) > 0)) {
+            print_error("%s: %d uses of what is masked (%s), %d objects left\n", col->subject->name,
+                        (int)shim->n_breaches, shim->breach, (int)shim_live_count(shim));
+            clean = false;
+        }
+    }
+    return clean;
+}
+
+/* cmocka's setup has no argument. */
+static columns all_columns;
+
+static int give_columns(void **state) {
+    *state = &all_columns;
     return 0;
 }
 
-int columns_close(void **state) {
-    columns *c = *state;
-    for (int32_t i = 0; i < c->n; i++) device_close(c->at[i].dev);
-    free(c);
-    return 0;
+int columns_run(int argc, char **argv, const char *name, const struct CMUnitTest *tests, size_t n) {
+    suite_device device = suite_device_of(argc, argv);
+    bool opened = columns_open(&all_columns, &device);
+    driver_leaks_pin();
+    int n_failed = 1;
+    if (opened && all_columns.n == 0)
+        n_failed = suite_skip(name, "none of its devices can be opened");
+    else if (opened)
+        n_failed = _cmocka_run_group_tests(name, tests, n, give_columns, NULL);
+    return columns_close(&all_columns) ? n_failed : n_failed + 1;
 }
 
 bool column_takes(const column *col, const op_shape *shape) {
@@ -73,6 +162,12 @@ bool column_takes(const column *col, const op_shape *shape) {
     const op_definition *d = op_entries[shape->op].definition;
     return (!d->weight || (info->weight_dtypes >> shape->weight & 1u)) &&
            (!d->cached || (info->cache_dtypes >> shape->cache & 1u));
+}
+
+bool column_holds(const column *col, const op_case *c) {
+    for (int32_t i = 0; i < c->n_slabs; i++)
+        if (c->slabs[i].buf.size > device_info(col->dev)->buf_max) return false;
+    return true;
 }
 
 /* ---- Bindings -------------------------------------------------------------------------------- */

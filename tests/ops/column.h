@@ -4,26 +4,36 @@
  *   subject   a backend and how to open it; one row in column.c adds a column to every suite here.
  *   column    an open device of a subject.
  *   binding   a case's slabs and weight on a column's device. Frees them.
+ *
+ * A suite runs the subjects of one backend: the CPU's, or those of the device that its argument names.
  */
 #ifndef TESTS_OPS_COLUMN_H
 #define TESTS_OPS_COLUMN_H
 
 #include "case.h"
 #include "score.h"
+#include "support/suite_device.h"
+#include "support/vulkan_shim.h"
 
 typedef struct subject {
     const char *name;
-    const fm_backend *backend;
-    const char *isa;   /* as in fm_device_params */
-    int32_t n_threads; /* as in fm_device_params */
+    const char *backend;   /* as in backend_find */
+    const char *isa;       /* as in fm_device_params */
+    int32_t n_threads;     /* as in fm_device_params */
+    const char *options;   /* as in fm_device_params; with `validate` no message may come */
+    const shim_mask *mask; /* the device is opened through the shim, which hides this; NULL: not */
+    bool deterministic;    /* as in fm_device_params */
     /* All such columns of one backend give the same bits. */
     bool same_bits;
+    /* An output is one chain of its own inputs and of K, whatever else is in the step. */
+    bool by_rule;
     const tolerance *tolerances; /* [FM_DTYPE_COUNT], by the format of weights or cache */
 } subject;
 
 typedef struct column {
     const subject *subject;
     fm_device *dev;
+    int32_t n_messages; /* errors that the device wrote to its log */
 } column;
 
 enum { MAX_COLUMNS = 16 };
@@ -34,13 +44,18 @@ typedef struct columns {
     column at[MAX_COLUMNS];
 } columns;
 
-/** cmocka's group setup and teardown: *state is a columns. A subject whose device is absent prints
- * `skip: reason` and has no column; that the first one opens is demanded. */
-int columns_open(void **state);
-int columns_close(void **state);
+/** A suite's main: opens the columns of the device that the arguments name, and runs the tests with a
+ * `columns` as their state. A subject whose device is absent prints `skip: reason` and has no column;
+ * without any the whole suite is skipped, on the CPU it fails. So it does when a device said something
+ * of the log's errors, or when one is not closed to the last of its objects. */
+int columns_run(int argc, char **argv, const char *name, const struct CMUnitTest *tests, size_t n);
+#define COLUMNS_RUN(name, tests)                                                                   \
+    columns_run(argc, argv, name, tests, sizeof(tests) / sizeof((tests)[0]))
 
 /** Whether the device has the formats that a shape asks for. */
 bool column_takes(const column *col, const op_shape *shape);
+/** Whether its buffers can be as large as a case's slabs. */
+bool column_holds(const column *col, const op_case *c);
 
 typedef struct binding {
     const op_case *host;

@@ -13,6 +13,8 @@
 /* The CPU's products take 4 tokens at a time, 64 in one pass, and 512 elements of a row. */
 #define AROUND_TILES {1, 4, 5, 16, 17, 64, 65, 130}
 #define AROUND_BLOCKS {511, 512, 513, 1024, 1045}
+/* A workgroup of a device takes up to 1024 elements of a row. */
+#define WIDE {1023, 1024, 1025, 2501}
 /* clang-format on */
 
 const op_row op_rows[] = {
@@ -20,11 +22,16 @@ const op_row op_rows[] = {
     {OP_embed, STRIDED | PARTS, .T = {17}, .K = WIDTHS, .N = {1, 40}},
     {OP_embed, UNALIGNED | PARTS, .T = {17}, .K = {17, 64}, .N = {40}},
     {OP_embed, CONVERTED, .T = {17}, .K = WIDTHS, .N = {40}},
+    {OP_embed, STRIDED, .T = {2}, .K = WIDE, .N = {7}},
     {OP_embed, TRANSPOSED | CONVERTED, .T = {17}, .K = {17, 64}, .N = {40}},
+    {OP_embed, STRIDED, .T = {1, 2, 512}, .K = {1, 17}, .N = {700}},
+    {OP_embed, 0, .T = {17}, .K = {513}, .N = {999}},
 
     {OP_norm, 0, .T = MANY_TOKENS, .K = WIDTHS},
     {OP_norm, STRIDED, .T = TOKENS, .K = WIDTHS},
+    {OP_norm, STRIDED, .T = {2}, .K = WIDE},
     {OP_norm, IN_PLACE | STRIDED, .T = TOKENS, .K = WIDTHS},
+    {OP_norm, STRIDED, .T = {512}, .K = {17}},
 
     {OP_matmul, 0, .T = TOKENS, .K = WIDTHS, .N = {1, 7, 33}},
     {OP_matmul, STRIDED | BIAS, .T = TOKENS, .K = WIDTHS, .N = {33}},
@@ -39,6 +46,9 @@ const op_row op_rows[] = {
     {OP_matmul, 0, .T = {512}, .K = {64}, .N = {96}},
     {OP_matmul, 0, .T = AROUND_TILES, .K = AROUND_BLOCKS, .N = {6}},
     {OP_matmul, STRIDED | BIAS | ACCUMULATE | PARTS, .T = {65, 130}, .K = {1045}, .N = {71}},
+    {OP_matmul, STRIDED | BIAS, .T = {512}, .K = {17, 513}, .N = {33}},
+    {OP_matmul, BIAS | ACCUMULATE | PARTS, .T = {1, 2, 17}, .K = {513}, .N = {300}},
+    {OP_matmul, 0, .T = {1, 17}, .K = {64}, .N = {999}},
 
     {OP_matmul_heads, 0, .T = TOKENS, .K = WIDTHS, .N = {16}, .H = 3},
     {OP_matmul_heads, 0, .T = {7, 65, 130}, .K = {528, 1045}, .N = {6}, .H = 2},
@@ -47,18 +57,24 @@ const op_row op_rows[] = {
     {OP_matmul_heads, UNALIGNED | PARTS, .T = {2}, .K = {17, 64}, .N = {33}, .H = 4},
     {OP_matmul_heads, TRANSPOSED, .T = {17}, .K = {15, 64}, .N = {33}, .H = 4},
     {OP_matmul_heads, TRANSPOSED | CONVERTED | STRIDED, .T = {2}, .K = {16, 17}, .N = {33}, .H = 1},
+    {OP_matmul_heads, STRIDED, .T = {512}, .K = {17, 64}, .N = {15}, .H = 3},
+    {OP_matmul_heads, 0, .T = {1, 2}, .K = {65}, .N = {512}, .H = 4},
 
     {OP_rope, 0, .T = MANY_TOKENS, .K = {2, 14, 16, 34, 64}, .H = 3},
     {OP_rope, INTERLEAVED, .T = MANY_TOKENS, .K = {2, 14, 16, 34, 64}, .H = 3},
     {OP_rope, STRIDED, .T = TOKENS, .K = {2, 34, 64}, .H = 1},
+    {OP_rope, STRIDED, .T = {2}, .K = {64, 66}, .H = 67},
     {OP_rope, STRIDED | INTERLEAVED, .T = TOKENS, .K = {2, 34, 64}, .H = 5},
     {OP_rope, STRIDED | IN_PLACE, .T = TOKENS, .K = {2, 34, 64}, .H = 5},
     {OP_rope, STRIDED | IN_PLACE | INTERLEAVED, .T = TOKENS, .K = {2, 34, 64}, .H = 1},
+    {OP_rope, STRIDED, .T = {512}, .K = {34}, .H = 3},
 
     {OP_cache_write, 0, .T = MANY_TOKENS, .K = WIDTHS, .G = 1},
     {OP_cache_write, STRIDED, .T = TOKENS, .K = {1, 17, 64}, .G = 3},
+    {OP_cache_write, 0, .T = {2}, .K = WIDE, .G = 3},
     {OP_cache_write, LATENT, .T = TOKENS, .K = {16, 64}, .G = 1},
     {OP_cache_write, LATENT | STRIDED, .T = {17}, .K = {17}, .G = 2},
+    {OP_cache_write, STRIDED, .T = {512}, .K = {17}, .G = 3},
 
     {OP_attend, 0, .T = TOKENS, .K = {64}, .N = {64}, .H = 6, .G = 2},
     {OP_attend, STRIDED, .T = {1, 17}, .K = {15, 16, 33}, .N = {1, 17, 33}, .H = 3, .G = 3},
@@ -68,6 +84,7 @@ const op_row op_rows[] = {
     {OP_attend, LATENT | STRIDED, .T = {2}, .K = {576}, .N = {512}, .H = 16, .G = 1},
     {OP_attend, 0, .T = {17}, .K = {1}, .N = {1}, .H = 1, .G = 1},
     {OP_attend, 0, .T = {512}, .K = {8}, .N = {8}, .H = 2, .G = 1},
+    {OP_attend, STRIDED, .T = {2, 512}, .K = {17}, .N = {15}, .H = 3, .G = 1},
     {OP_attend, 0, .T = TOKENS, .K = {16}, .N = {17}, .H = 6, .G = 2, .window = WINDOWS},
     {OP_attend, INTERLEAVED | STRIDED, .T = {17}, .K = {15}, .N = {33}, .H = 5, .window = WINDOWS},
     {OP_attend, LATENT, .T = {2, 17, 130}, .K = {41}, .N = {24}, .H = 4, .window = WINDOWS},
@@ -75,8 +92,10 @@ const op_row op_rows[] = {
     {OP_gather_rows, 0, .T = MANY_TOKENS, .K = WIDTHS, .E = 1},
     {OP_gather_rows, WEIGHTED, .T = TOKENS, .K = WIDTHS, .E = 3},
     {OP_gather_rows, STRIDED, .T = TOKENS, .K = {17, 64}, .E = 3},
+    {OP_gather_rows, STRIDED | WEIGHTED, .T = {2}, .K = WIDE, .E = 3},
     {OP_gather_rows, STRIDED | ACCUMULATE, .T = TOKENS, .K = {17, 64}, .E = 1},
     {OP_gather_rows, STRIDED | WEIGHTED | ACCUMULATE, .T = TOKENS, .K = WIDTHS, .E = 3},
+    {OP_gather_rows, STRIDED | WEIGHTED, .T = {512}, .K = {17, 64}, .E = 2},
 
     {OP_matmul_experts, 0, .T = TOKENS, .K = WIDTHS, .N = {33}, .E = 6},
     {OP_matmul_experts, 0, .T = {65, 130}, .K = AROUND_BLOCKS, .N = {6}, .E = 3},
@@ -87,11 +106,15 @@ const op_row op_rows[] = {
     {OP_matmul_experts, TRANSPOSED, .T = {130}, .K = {17, 64}, .N = {33}, .E = 5},
     {OP_matmul_experts, 0, .T = {2}, .K = {64}, .N = {16}, .E = 24},
     {OP_matmul_experts, 0, .T = {17}, .K = {64}, .N = {16}, .E = 1},
+    {OP_matmul_experts, STRIDED, .T = {512}, .K = {17, 64}, .N = {33}, .E = 6},
+    {OP_matmul_experts, 0, .T = {1, 17, 130}, .K = {65}, .N = {100}, .E = 24},
 
     {OP_gate_mul, 0, .T = MANY_TOKENS, .K = WIDTHS},
     {OP_gate_mul, STRIDED, .T = TOKENS, .K = WIDTHS},
+    {OP_gate_mul, STRIDED, .T = {2}, .K = WIDE},
     {OP_gate_mul, IN_PLACE, .T = TOKENS, .K = WIDTHS},
     {OP_gate_mul, IN_PLACE_UP | STRIDED, .T = TOKENS, .K = WIDTHS},
+    {OP_gate_mul, STRIDED, .T = {512}, .K = {17}},
 
     {OP_head_topk, 0, .T = {1, 17, 32}, .K = IDS, .N = {1, 8, 128}},
     {OP_head_topk, STRIDED | EDITED, .T = {2, 17}, .K = IDS, .N = {1, 128}},
@@ -101,6 +124,7 @@ const op_row op_rows[] = {
     {OP_head_topk, TIED, .T = {2, 17}, .K = IDS, .N = {1, 8, 128}},
     {OP_head_topk, TIED | EDITED | MASKED | BEST_RAW, .T = {2}, .K = IDS, .N = {8, 128}},
     {OP_head_topk, 0, .T = {130}, .K = {1025}, .N = {8}},
+    {OP_head_topk, STRIDED, .T = {512}, .K = {17, 1025}, .N = {8}},
     {OP_head_topk, EDITED | MASKED | BEST_RAW, .T = {130}, .K = {2048, 2500}, .N = {17}},
 };
 

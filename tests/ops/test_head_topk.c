@@ -88,10 +88,10 @@ static void head_infinite_edits_show_or_rule_out(void **state) {
         }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(head_logits_that_are_not_finite_show_in_the_sums),
         cmocka_unit_test(head_infinite_edits_show_or_rule_out),
     };
-    return cmocka_run_group_tests_name("test_head_topk", tests, columns_open, columns_close);
+    return COLUMNS_RUN("test_head_topk", tests);
 }

@@ -20,8 +20,10 @@ enum {
 typedef struct forward_rig {
     fm_checkpoint *checkpoint;
     fm_device *dev;
+    placement places; /* all layers on it */
     model_weights weights;
     fm_buf *rope_buf;
+    fm_tensor rope_table;
     kv_cache cache;
     activations a;
     step s;
@@ -34,7 +36,7 @@ static inline void forward_rig_close(forward_rig *r) {
     step_free(&r->s);
     activations_free(&r->a);
     cache_free(&r->cache);
-    weights_free(&r->weights, r->dev);
+    weights_free(&r->weights);
     buf_free(r->dev, r->rope_buf);
     device_close(r->dev);
     fm_checkpoint_close(r->checkpoint);
@@ -50,7 +52,7 @@ static inline fm_status forward_rig_rope(forward_rig *r, const config *c, fm_err
     rope_fill_table(&c->rope, RIG_CONTEXT, table);
     fm_status status = device_write(r->dev, rope, table);
     free(table);
-    r->f.rope_table = rope;
+    r->rope_table = rope;
     return status;
 }
 
@@ -65,16 +67,24 @@ static inline fm_status forward_rig_parts(forward_rig *r, const char *dir,
                                .max_context = RIG_CONTEXT,
                                .n_threads = n_threads};
     FM_TRY(device_open(backend, &params, (fm_log){0}, &r->dev, err));
-    FM_TRY(weights_load(c, r->checkpoint->files, r->dev, FM_DTYPE_COUNT, NULL, &r->weights, err));
+    r->places = placement_on(r->dev, c->n_layers);
+    FM_TRY(
+        weights_load(c, r->checkpoint->files, &r->places, FM_DTYPE_COUNT, NULL, &r->weights, err));
     const int32_t n_pages[CACHE_MAX_CLASSES] = {RIG_SEQUENCES * RIG_PAGES};
     FM_TRY(cache_new(c, &r->weights, n_pages, FM_DTYPE_F32, &r->cache, err));
-    FM_TRY(activations_new(c, r->dev, RIG_SEQUENCES, &r->a, err));
+    FM_TRY(activations_new(c, r->places.runs, RIG_SEQUENCES, &r->a, err));
     const step_params largest = {.max_tokens = RIG_SEQUENCES,
                                  .max_sequences = RIG_SEQUENCES,
                                  .max_context = RIG_CONTEXT,
                                  .n_classes = 1};
-    FM_TRY(step_new(r->dev, &largest, &r->s, err));
-    r->f = (forward){.c = c, .w = &r->weights, .cache = &r->cache, .a = &r->a, .s = &r->s};
+    FM_TRY(step_new(&r->places, &largest, &r->s, err));
+    r->f = (forward){.c = c,
+                     .w = &r->weights,
+                     .places = &r->places,
+                     .rope_tables = &r->rope_table,
+                     .cache = &r->cache,
+                     .a = &r->a,
+                     .s = &r->s};
     r->logits = malloc((size_t)RIG_SEQUENCES * (size_t)c->vocab_size * sizeof *r->logits);
     if (!r->logits) return FM_ERR_MEMORY;
     return forward_rig_rope(r, c, err);

@@ -62,7 +62,7 @@ static void expect_refused(const char *what, const char *path, fm_status status,
     fm_error err = {0}, again = {0};
     fm_checkpoint *checkpoint;
     fm_model *model;
-    const fm_model_params params = {.n_threads = 1};
+    const fm_model_params params = {.device = "cpu", .n_threads = 1};
     expect_error(what, fm_checkpoint_open(path, &checkpoint, &err), &err, status, word);
     expect_error(what, fm_model_open(path, &params, &model, &again), &again, status, word);
     assert_null(checkpoint);
@@ -170,8 +170,9 @@ static void checkpoint_extra_tensors_are_not_used(void **state) {
     assert_true(t.used);
     fm_checkpoint_close(c);
     fm_model *model;
-    assert_int_equal(fm_model_open(dir->path, &(fm_model_params){.n_threads = 1}, &model, NULL),
-                     FM_OK);
+    assert_int_equal(
+        fm_model_open(dir->path, &(fm_model_params){.device = "cpu", .n_threads = 1}, &model, NULL),
+        FM_OK);
     fm_model_close(model);
 }
 

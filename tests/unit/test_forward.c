@@ -13,6 +13,7 @@
 
 #include "model/checkpoint.h"
 #include "model/forward.h"
+#include "support/replay.h"
 
 enum { MAX_TOKENS = 64, MAX_CONTEXT = 256, N_PAGES = 12, MAX_SEQUENCES = 3 };
 
@@ -21,8 +22,10 @@ enum { MAX_TOKENS = 64, MAX_CONTEXT = 256, N_PAGES = 12, MAX_SEQUENCES = 3 };
 typedef struct rig {
     fm_checkpoint *checkpoint;
     fm_device *dev;
+    placement places; /* all layers on it */
     model_weights weights;
     fm_buf *rope_buf;
+    fm_tensor rope_table;
     kv_cache cache;
     activations a;
     step s;
@@ -34,7 +37,7 @@ static void must(fm_status status, const fm_error *err) {
     if (status != FM_OK) fail_msg("%s", err->text);
 }
 
-static void rig_open(rig *r, const char *name, bool plan_only) {
+static void rig_open_on(rig *r, const fm_backend *backend, const char *name, bool plan_only) {
     char dir[512];
     fm_error err = {0};
     *r = (rig){0};
@@ -47,26 +50,37 @@ static void rig_open(rig *r, const char *name, bool plan_only) {
                                .max_context = MAX_CONTEXT,
                                .n_threads = 2,
                                .plan_only = plan_only};
-    must(device_open(&fm_backend_cpu, &params, (fm_log){0}, &r->dev, &err), &err);
-    must(weights_load(c, r->checkpoint->files, r->dev, FM_DTYPE_F32, NULL, &r->weights, &err),
+    must(device_open(backend, &params, (fm_log){0}, &r->dev, &err), &err);
+    r->places = placement_on(r->dev, c->n_layers);
+    must(weights_load(c, r->checkpoint->files, &r->places, FM_DTYPE_F32, NULL, &r->weights, &err),
          &err);
     must(cache_new(c, &r->weights, (const int32_t[CACHE_MAX_CLASSES]){N_PAGES, N_PAGES},
                    FM_DTYPE_F32, &r->cache, &err),
          &err);
-    must(activations_new(c, r->dev, MAX_TOKENS, &r->a, &err), &err);
-    must(step_new(r->dev,
+    must(activations_new(c, r->places.runs, MAX_TOKENS, &r->a, &err), &err);
+    must(step_new(&r->places,
                   &(step_params){MAX_TOKENS, MAX_SEQUENCES, MAX_CONTEXT, r->cache.n_classes}, &r->s,
                   &err),
          &err);
     size_t n = (size_t)MAX_CONTEXT * (size_t)c->rope.dim;
     float *table = malloc(n * sizeof *table);
     must(buf_new(r->dev, n * sizeof *table, &r->rope_buf, &err), &err);
-    fm_tensor rope = tensor_3d(r->rope_buf, FM_DTYPE_F32, MAX_CONTEXT, c->rope.dim / 2, 2);
+    r->rope_table = tensor_3d(r->rope_buf, FM_DTYPE_F32, MAX_CONTEXT, c->rope.dim / 2, 2);
     rope_fill_table(&c->rope, MAX_CONTEXT, table);
-    assert_int_equal(device_write(r->dev, rope, table), FM_OK);
+    assert_int_equal(device_write(r->dev, r->rope_table, table), FM_OK);
     free(table);
-    r->f = (forward){c, &r->weights, rope, &r->cache, &r->a, &r->s};
+    r->f = (forward){.c = c,
+                     .w = &r->weights,
+                     .places = &r->places,
+                     .rope_tables = &r->rope_table,
+                     .cache = &r->cache,
+                     .a = &r->a,
+                     .s = &r->s};
     r->logits = malloc((size_t)c->vocab_size * sizeof *r->logits);
+}
+
+static void rig_open(rig *r, const char *name, bool plan_only) {
+    rig_open_on(r, &fm_backend_cpu, name, plan_only);
 }
 
 static void rig_close(rig *r) {
@@ -74,7 +88,7 @@ static void rig_close(rig *r) {
     step_free(&r->s);
     activations_free(&r->a);
     cache_free(&r->cache);
-    weights_free(&r->weights, r->dev);
+    weights_free(&r->weights);
     buf_free(r->dev, r->rope_buf);
     device_close(r->dev);
     fm_checkpoint_close(r->checkpoint);
@@ -339,10 +353,10 @@ static void forward_of_a_lost_device_fails_for_good(void **state) {
 
 /** The same code on a planning device: as many bytes, and the same calls, but for what the host's
  * routing decides. */
-static void plans_what_it_takes(const char *name) {
+static void plans_what_it_takes(const fm_backend *backend, const char *name) {
     rig real, plan;
-    rig_open(&real, name, false);
-    rig_open(&plan, name, true);
+    rig_open_on(&real, backend, name, false);
+    rig_open_on(&plan, backend, name, true);
     assert_true(device_bytes(real.dev) > 100000);
     assert_int_equal(device_bytes(plan.dev), device_bytes(real.dev));
     assert_int_equal(device_bytes_peak(plan.dev), device_bytes_peak(real.dev));
@@ -354,8 +368,38 @@ static void plans_what_it_takes(const char *name) {
 
 static void forward_is_planned_as_it_runs(void **state) {
     (void)state;
-    plans_what_it_takes("llama_bf16");
-    plans_what_it_takes("v3_groups");
+    plans_what_it_takes(&fm_backend_cpu, "llama_bf16");
+    plans_what_it_takes(&fm_backend_cpu, "v3_groups");
+    plans_what_it_takes(&replay_backend, "v3_groups");
+}
+
+/* ---- Routing on the device ----------------------------------------------------------------------- */
+
+/** A device that chooses experts gives the bits of one that lets the host choose. */
+static void routes_on_the_device(const char *name, bool has_bias) {
+    rig host, device;
+    rig_open(&host, name, false);
+    rig_open_on(&device, &replay_backend, name, false);
+    assert_false(device_offers_route(host.dev));
+    assert_true(device_offers_route(device.dev));
+    const model_layer *last = &device.weights.layers[device.f.c->n_layers - 1];
+    assert_int_equal(last->route_bias.buf != NULL, has_bias);
+    float *expected = run_alone(&host, 1, 50), *got = run_alone(&device, 1, 50);
+    assert_memory_equal(got, expected, (size_t)host.f.c->vocab_size * sizeof *got);
+    assert_int_equal(replay_of(device.dev)->n_reads, 1); /* the logits: nobody waits for scores */
+    free(expected);
+    free(got);
+    rig_close(&host);
+    rig_close(&device);
+}
+
+static void forward_routes_where_the_device_can(void **state) {
+    (void)state;
+    routes_on_the_device("v3_groups", true);
+    routes_on_the_device("v3_groups_negative", true);
+    routes_on_the_device("v3_experts128", true);
+    routes_on_the_device("v3_unnormalised", true);
+    routes_on_the_device("v3_odd", true);
 }
 
 int main(void) {
@@ -365,6 +409,7 @@ int main(void) {
         cmocka_unit_test(forward_survives_the_failure_of_each_operation),
         cmocka_unit_test(forward_of_a_lost_device_fails_for_good),
         cmocka_unit_test(forward_is_planned_as_it_runs),
+        cmocka_unit_test(forward_routes_where_the_device_can),
     };
     return cmocka_run_group_tests_name("test_forward", tests, NULL, NULL);
 }
