@@ -2,7 +2,7 @@
 # run.sh - runs the suites that ./dev test has built, several at a time, one line a suite, and ends
 # with the totals.
 #
-#   sh tests/run.sh [all|fuzz]
+#   sh tests/run.sh [all|fuzz|vulkan]     vulkan: those that use a Vulkan device, one at a time
 #
 # A suite is tests/*/test_NAME.c (a cmocka program in <build>/tests), tests/*/test_NAME.sh (called
 # with the program's path) or a check, whose exit status alone is its verdict. The environment has:
@@ -137,6 +137,11 @@ list_suites() {
     done
 }
 
+# What uses a Vulkan device.
+list_vulkan() {
+    list_suites '' build | grep -E '^suite[|](test_vk_[a-z]*|[a-z_]* vulkan)[|]'
+}
+
 list_release() {
     ! built release || list_suites '' build
     [ -f tests/check_floors.sh ] || return 0
@@ -199,10 +204,11 @@ case ${1:-all} in
 # The long ones first, so that none of them is left alone at the end.
 all) { list_asan; list_release; list_tsan; list_fuzz; } | run_all ;;
 fuzz) list_fuzz | run_all ;;
+vulkan) list_vulkan | FUZZ_COMPILER=none RUN_JOBS=1 run_all ;;
 one) run_one "$2" ;;
 fuzz_one) fuzz_one "$2" ;;
 *)
-    echo "usage: sh tests/run.sh [all|fuzz]" >&2
+    echo "usage: sh tests/run.sh [all|fuzz|vulkan]" >&2
     exit 2
     ;;
 esac
