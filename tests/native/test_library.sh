@@ -56,7 +56,8 @@ compile_example() {
 
 library_installs_header_library_and_program() {
     need_installed || return
-    (cd "$work/installed" && find . -type f | sort) >"$work/files"
+    # The module is there when the build had what it needs.
+    (cd "$work/installed" && find . -type f ! -name 'libfathom_vulkan.so' | sort) >"$work/files"
     for file in bin/fathom include/fathom.h; do
         grep -qx "./$file" "$work/files" || complain "not installed: $file"
     done

@@ -118,12 +118,13 @@ static void expect_same_answer(const char *what, const model_run *r, const model
         fail_msg("%s: another answer than the CPU's", what);
 }
 
-/** The shim, nothing ordered, and how to open a model through it. */
-static shim_control *model_shim(char device[400], const shim_mask *mask) {
+/** The shim, nothing ordered, and how to open a model through it: with the device's own checks, where
+ * they are installed, or for what runs hundreds of times without. */
+static shim_control *model_shim(char device[400], const shim_mask *mask, bool checked) {
     const char *options;
     shim_control *shim = vk_work_shim(&options);
     shim->mask = *mask;
-    snprintf(device, 400, "vulkan:0,%s", options);
+    snprintf(device, 400, "vulkan:0,%s", checked ? options : SHIM_OPTION);
     return shim;
 }
 
@@ -134,7 +135,7 @@ static shim_counts count_steps(const char *name, const shim_mask *mask) {
     char device[400];
     fm_error err = {0};
     int32_t active;
-    shim_control *shim = model_shim(device, mask);
+    shim_control *shim = model_shim(device, mask, true);
     model_run wanted = run_on_cpu(name, MAX_NEW), r = run_of(name, device, MAX_NEW);
     if (run_open(&r, &err) != FM_OK) fail_msg("%s: %s", name, err.text);
     for (int32_t i = 0; i < N_WARM + N_STEPS; i++) {
@@ -181,7 +182,7 @@ static void vk_model_warm_steps_create_nothing_when_staged(void **state) {
 
 static void refuse_each(const char *name, const shim_mask *mask) {
     char device[400];
-    shim_control *shim = model_shim(device, mask);
+    shim_control *shim = model_shim(device, mask, false);
     model_run wanted = run_on_cpu(name, FEW_NEW);
     int32_t n_refused_open = 0, n_refused_step = 0;
     for (int64_t nth = 1; nth < FAULTS_MAX; nth++) {
@@ -242,7 +243,7 @@ static void expect_lost(model_run *r) {
 
 static void lose_each(const char *name, const shim_mask *mask) {
     char device[400];
-    shim_control *shim = model_shim(device, mask);
+    shim_control *shim = model_shim(device, mask, true);
     model_run wanted = run_on_cpu(name, FEW_NEW);
     for (int64_t nth = 1; nth < FAULTS_MAX; nth++) {
         model_run r = run_of(name, device, FEW_NEW);
@@ -289,7 +290,7 @@ static void vk_model_answers_on_the_least_device(void **state) {
     static const char *const names[] = {"llama_odd", "mistral_window", "v3_odd", "v3_experts128"};
     char device[400];
     fm_error err = {0};
-    shim_control *shim = model_shim(device, &least);
+    shim_control *shim = model_shim(device, &least, true);
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         model_run wanted = run_on_cpu(names[i], FEW_NEW), r = run_of(names[i], device, FEW_NEW);
