@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "support/driver_leaks.h"
 
 /* ---- Subjects -------------------------------------------------------------------------------- */
 
@@ -148,7 +147,6 @@ static int give_columns(void **state) {
 int columns_run(int argc, char **argv, const char *name, const struct CMUnitTest *tests, size_t n) {
     suite_device device = suite_device_of(argc, argv);
     bool opened = columns_open(&all_columns, &device);
-    driver_leaks_pin();
     int n_failed = 1;
     if (opened && all_columns.n == 0)
         n_failed = suite_skip(name, "none of its devices can be opened");

@@ -5,7 +5,6 @@
 #ifndef TESTS_SUPPORT_SUITE_MODEL_H
 #define TESTS_SUPPORT_SUITE_MODEL_H
 
-#include "driver_leaks.h"
 #include "fathom.h"
 #include "suite_device.h"
 
@@ -38,7 +37,6 @@ static inline bool suite_model_opens(suite_model *s, const char *dir, const char
     snprintf(s->device, sizeof s->device, "%s", device);
     const fm_model_params params = suite_model_params(s, NULL);
     fm_status status = fm_model_open(dir, &params, &probe, err);
-    driver_leaks_pin();
     fm_model_close(probe);
     return status == FM_OK;
 }

@@ -93,7 +93,6 @@ static shim_control *need_shim(round *r, const char *options) {
     fm_status status = FM_ERR_UNSUPPORTED;
     *r = (round){.options = options};
     if (shim && backend_find("vulkan", &r->backend, &err) == FM_OK) status = open_device(r);
-    vk_rig_pin();
     close_round(r);
     if (status == FM_OK) return shim;
     printf("skip: no Vulkan device behind the shim %s\n", err.text);

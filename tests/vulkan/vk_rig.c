@@ -8,8 +8,6 @@
 
 #include <cmocka.h>
 
-#include "support/driver_leaks.h"
-
 static void take_line(void *user, fm_log_level level, const char *line) {
     vk_rig *rig = user;
     if (level < FM_LOG_ERROR) return;
@@ -21,10 +19,6 @@ static void take_line(void *user, fm_log_level level, const char *line) {
 static fm_status open_with(vk_rig *rig, fm_device_params params, const char *options) {
     params.options = options;
     return device_open(rig->backend, &params, (fm_log){take_line, rig}, &rig->dev, &rig->err);
-}
-
-void vk_rig_pin(void) {
-    driver_leaks_pin();
 }
 
 void vk_rig_open(vk_rig *rig, const char *options) {
@@ -49,7 +43,6 @@ void vk_rig_open_with(vk_rig *rig, const char *options, fm_device_params params)
     if (status == FM_ERR_UNSUPPORTED) status = open_with(rig, params, options);
     if (status != FM_OK && status != FM_ERR_UNSUPPORTED)
         fail_msg("a Vulkan device is there but does not open: %s", rig->err.text);
-    vk_rig_pin();
 }
 
 void vk_rig_close(vk_rig *rig) {

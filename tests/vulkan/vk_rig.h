@@ -24,9 +24,6 @@ void vk_rig_open_with(vk_rig *rig, const char *options, fm_device_params params)
 /** Closes it, and fails the test when anything was reported as an error. */
 void vk_rig_close(vk_rig *rig);
 
-/** While a device is open: says to a leak checker whose the driver's leaks are (driver_leaks.h). */
-void vk_rig_pin(void);
-
 /** Skips the test when there is no device. */
 #define VK_RIG_NEED(rig)                                                                           \
     do {                                                                                           \
