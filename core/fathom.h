@@ -487,6 +487,8 @@ typedef struct fm_plan {
     bool fits;                 /* all but weights_in_place are no more than is free, on each */
     int32_t max_context, max_chunk, max_sequences, cache_tokens; /* with defaults resolved */
     int64_t cache_tokens_that_fit; /* no more than cache_tokens; 0: not even the rest fits */
+    char advice[320]; /* "" when it fits; else the setting nearest to this one that would fit, as
+                         options of the program, or what there is left to do */
     int32_t n_devices;
     fm_plan_device devices[FM_MAX_DEVICES];
 } fm_plan;

@@ -20,20 +20,11 @@ static void print_row(const char *name, uint64_t size, const char *note) {
            *note ? "   " : "", note);
 }
 
-/* What to change, the gentlest change first. */
-static void print_advice(const fm_plan *p) {
-    if (p->fits) {
+static void print_verdict(const fm_plan *p) {
+    if (p->fits)
         printf("it fits\n");
-    } else if (p->cache_tokens_that_fit >= p->max_context) {
-        printf("it does not fit; it would with --cache-tokens %" PRId64 "\n",
-               p->cache_tokens_that_fit);
-    } else if (p->cache_tokens_that_fit > 0) {
-        printf("it does not fit; it would with --ctx %" PRId64 " --cache-tokens %" PRId64 "\n",
-               p->cache_tokens_that_fit, p->cache_tokens_that_fit);
-    } else {
-        printf("it does not fit, even without a cache; try fewer --batch, a smaller --chunk, or "
-               "--dtype auto, which leaves weights in the files\n");
-    }
+    else
+        printf("it does not fit: %s\n", p->advice);
 }
 
 /* Where there are several devices: what each needs, and what it shares. */
@@ -63,7 +54,7 @@ static void print_table(const fm_plan *p) {
     print_row("needed", needed(p), "");
     print_row("free now", p->memory_free, p->n_devices > 1 ? "" : p->devices[0].name);
     print_devices(p);
-    print_advice(p);
+    print_verdict(p);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------------- */
@@ -95,7 +86,8 @@ static int print_json(const fm_plan *p) {
               cJSON_AddNumberToObject(object, "max_sequences", p->max_sequences) &&
               cJSON_AddNumberToObject(object, "cache_tokens", p->cache_tokens) &&
               json_out_count(object, "cache_tokens_that_fit", (uint64_t)p->cache_tokens_that_fit) &&
-              cJSON_AddBoolToObject(object, "fits", p->fits);
+              cJSON_AddBoolToObject(object, "fits", p->fits) &&
+              json_out_text(object, "advice", p->advice, strlen(p->advice));
     cJSON *list = ok ? cJSON_AddArrayToObject(object, "devices") : NULL;
     ok = list != NULL;
     for (int32_t i = 0; ok && i < p->n_devices; i++) ok = add_device(list, &p->devices[i]);

@@ -4,7 +4,10 @@
  */
 #include "engine.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "../model/model_plan.h"
 
 /** Bytes of the streams of one device, and of one token more in them. */
 static uint64_t cache_bytes(const kv_cache *c, const fm_device *dev, uint64_t *per_token) {
@@ -105,19 +108,35 @@ static fm_status measure(const fm_model *m, const fm_engine_params *params, bool
     return FM_OK;
 }
 
+/** What to ask an engine for, the gentlest change first; false when no cache would fit. */
+static bool advise_cache(fm_plan *p) {
+    int64_t tokens = p->cache_tokens_that_fit;
+    if (tokens >= p->max_context)
+        snprintf(p->advice, sizeof p->advice, "it would fit with --cache-tokens %lld",
+                 (long long)tokens);
+    else if (tokens > 0)
+        snprintf(p->advice, sizeof p->advice, "it would fit with --ctx %lld --cache-tokens %lld",
+                 (long long)tokens, (long long)tokens);
+    return tokens > 0;
+}
+
 fm_status fm_engine_new(fm_model *m, const fm_engine_params *params, fm_engine **out,
                         fm_error *err) {
     fm_plan plan;
     *out = NULL;
     FM_TRY(measure(m, params, true, &plan, err));
     if (plan.fits) return engine_make(m, params, out, err);
+    if (!advise_cache(&plan))
+        snprintf(
+            plan.advice, sizeof plan.advice,
+            "it would not without caches either: open the model with a smaller --ctx or --chunk, "
+            "or for fewer sequences");
     return error_set(
         err, FM_ERR_MEMORY,
         "an engine needs %.2f GB for %d cached tokens and %.2f GB besides, and %.2f GB "
-        "are free: caches of %lld tokens would fit (lower --ctx or the number of "
-        "sequences)",
+        "are free: %s",
         (double)plan.cache / 1e9, (int)plan.cache_tokens, (double)plan.workspace / 1e9,
-        (double)plan.memory_free / 1e9, (long long)plan.cache_tokens_that_fit);
+        (double)plan.memory_free / 1e9, plan.advice);
 }
 
 fm_status fm_plan_make(const char *dir, const fm_model_params *model,
@@ -125,6 +144,11 @@ fm_status fm_plan_make(const char *dir, const fm_model_params *model,
     fm_model *m;
     FM_TRY(model_open_plan(dir, model, &m, err));
     fm_status status = measure(m, engine, false, out, err);
+    if (status == FM_OK && !out->fits && !advise_cache(out)) {
+        static const fm_model_params defaults = {0};
+        _Static_assert(sizeof out->advice == MODEL_ADVICE_SIZE, "advice of the same room");
+        model_advise(model ? model : &defaults, m, out->advice);
+    }
     fm_model_close(m);
     return status;
 }

@@ -8,8 +8,7 @@
 #include "../base/checked.h"
 #include "../base/fp.h"
 #include "../base/os.h"
-#include "activations.h"
-#include "cache.h"
+#include "model_plan.h"
 
 enum {
     DEFAULT_CONTEXT = 4096,
@@ -137,8 +136,7 @@ static void warn_of_end_ids(const config *c, const fm_log *log) {
                      (int)c->end_ids[i], (int)c->vocab_size);
 }
 
-/** What a model has on its devices, which may be such that only plan. */
-static fm_status make_ready(const fm_model_params *p, bool plan_only, fm_model *m, fm_error *err) {
+fm_status model_make_ready(const fm_model_params *p, bool plan_only, fm_model *m, fm_error *err) {
     fm_dtype dtype;
     FM_TRY(choose_dtype("weight format", p->dtype, 4, &dtype, err));
     FM_TRY(open_devices(p, plan_only, m, err));
@@ -152,99 +150,11 @@ static fm_status make_ready(const fm_model_params *p, bool plan_only, fm_model *
                      fm_status_text(status));
 }
 
-/** Closes all but the checkpoint. */
-static void close_devices(fm_model *m) {
+void model_close_devices(fm_model *m) {
     if (!m) return;
     weights_free(&m->weights);
     for (int32_t i = 0; i < m->places.n; i++) buf_free(m->places.runs[i].dev, m->rope_bufs[i]);
     placement_close(&m->places);
-}
-
-/* ---- The twin that only plans ------------------------------------------------------------------ */
-
-static void drop_planning(fm_model *m) {
-    close_devices(m->planning);
-    free(m->planning);
-    m->planning = NULL;
-}
-
-/** Makes the model's twin, on the devices of that text. */
-static fm_status plan_on(const char *device, const fm_model_params *p, fm_model *m, fm_error *err) {
-    m->planning = calloc(1, sizeof *m->planning);
-    if (!m->planning) return error_set(err, FM_ERR_MEMORY, "out of memory for a model");
-    m->planning->checkpoint = m->checkpoint;
-    m->planning->find = m->find;
-    FM_TRY(placement_parse(device, m->checkpoint->config.n_layers, &m->planning->request, err));
-    return make_ready(p, true, m->planning, err);
-}
-
-/** Whether one device has room for the weights, for what a step needs and for one full context: less
- * would be of no use, and how much more an engine will ask for is not known. */
-static fm_status check_use(const fm_model *planning, fm_error *err) {
-    const config *c = &planning->checkpoint->config;
-    cache_class classes[CACHE_MAX_CLASSES];
-    activations a;
-    FM_TRY(activations_new(c, &planning->places.runs[0], model_max_step_tokens(planning), &a, err));
-    uint64_t need = device_bytes(planning->dev), room = device_memory_free(planning->dev);
-    activations_free(&a);
-    for (int32_t i = cache_classes(c, planning->cache_dtype, classes) - 1; i >= 0; i--)
-        need += classes[i].row_bytes * FM_CACHE_PAGE_ROWS *
-                (uint64_t)cache_page_count(planning->max_context);
-    if (need <= room) return FM_OK;
-    return error_set(err, FM_ERR_MEMORY, "it needs %.2f GB, and %.2f GB are free",
-                     (double)need / 1e9, (double)room / 1e9);
-}
-
-/** Whether the model's twin can be made on a device, and is of use there; it is kept then. */
-static bool suits(const char *device, const char *name, const fm_model_params *p, fm_model *m) {
-    const fm_log log = {p->log, p->log_user};
-    fm_error err = {0};
-    fm_status status = plan_on(device, p, m, &err);
-    if (status == FM_OK) status = check_use(m->planning, &err);
-    if (status == FM_OK) return true;
-    log_line(&log, FM_LOG_INFO, "auto leaves %s (%s) out: %s", device, name, err.text);
-    drop_planning(m);
-    return false;
-}
-
-/** "auto": the first Vulkan device of its own that suits, else the CPU. */
-static fm_status plan_auto(const fm_model_params *p, fm_model *m, fm_error *err) {
-    enum { LOOKED_AT = 16 };
-    fm_device_info infos[LOOKED_AT];
-    const fm_backend *vulkan;
-    int32_t n = 0;
-    if (m->find("vulkan", &vulkan, NULL) != FM_OK ||
-        device_list(vulkan, NULL, infos, LOOKED_AT, &n, NULL) != FM_OK)
-        n = 0;
-    for (int32_t i = 0; i < n && i < LOOKED_AT; i++) {
-        char device[32];
-        snprintf(device, sizeof device, "vulkan:%d", (int)i);
-        if (!infos[i].software && suits(device, infos[i].name, p, m)) return FM_OK;
-    }
-    return plan_on("cpu", p, m, err);
-}
-
-static fm_status make_planning(const fm_model_params *p, fm_model *m, fm_error *err) {
-    if (!p->device || strcmp(p->device, "auto") == 0) return plan_auto(p, m, err);
-    return plan_on(p->device, p, m, err);
-}
-
-static fm_status check_room(const fm_model *planning, fm_error *err) {
-    const placement *places = &planning->places;
-    uint64_t bytes[MODEL_MAX_DEVICES];
-    placement_limit limits[PLACEMENT_MAX_LIMITS];
-    for (int32_t i = 0; i < places->n; i++) bytes[i] = device_bytes(places->runs[i].dev);
-    for (int32_t i = placement_limits(places, limits) - 1; i >= 0; i--) {
-        uint64_t need = placement_sum(&limits[i], bytes);
-        if (need <= limits[i].room) continue;
-        return error_set(
-            err, FM_ERR_MEMORY,
-            "the weights need %.2f GB of memory beside the files on %s, and %.2f GB are free: "
-            "--dtype auto lets a CPU read them in place, fathom plan says what fits",
-            (double)need / 1e9, device_info(places->runs[limits[i].first].dev)->name,
-            (double)limits[i].room / 1e9);
-    }
-    return FM_OK;
 }
 
 /* ---- Opening and closing ----------------------------------------------------------------------- */
@@ -272,10 +182,10 @@ static void write_summary(fm_model *m) {
 
 static fm_status open_all(const char *dir, const fm_model_params *p, fm_model *m, fm_error *err) {
     const fm_log log = {p->log, p->log_user};
-    FM_TRY(make_planning(p, m, err));
-    FM_TRY(check_room(m->planning, err));
+    FM_TRY(model_plan(p, m, err));
+    FM_TRY(model_check_room(p, m, err));
     m->request = m->planning->request;
-    FM_TRY(make_ready(p, false, m, err));
+    FM_TRY(model_make_ready(p, false, m, err));
     write_summary(m);
     log_line(&log, FM_LOG_INFO, "opened %s: %s", dir, m->summary);
     warn_of_end_ids(&m->checkpoint->config, &log);
@@ -295,7 +205,7 @@ static fm_status open_model(const char *dir, const fm_model_params *params, plac
     fenv_t caller; /* config numbers, scales and the rotary table are computed while opening */
     fp_begin(&caller);
     fm_status status = fm_checkpoint_open(dir, &m->checkpoint, err);
-    if (status == FM_OK) status = plan_only ? make_planning(p, m, err) : open_all(dir, p, m, err);
+    if (status == FM_OK) status = plan_only ? model_plan(p, m, err) : open_all(dir, p, m, err);
     fp_end(&caller);
     if (status != FM_OK) {
         fm_model_close(m);
@@ -322,8 +232,8 @@ fm_status model_open_plan(const char *dir, const fm_model_params *params, fm_mod
 
 void fm_model_close(fm_model *m) {
     if (!m) return;
-    drop_planning(m);
-    close_devices(m);
+    model_drop_plan(m);
+    model_close_devices(m);
     fm_checkpoint_close(m->checkpoint);
     free(m);
 }

@@ -37,6 +37,12 @@ fm_status model_open_with(const char *dir, const fm_model_params *params, placem
 fm_status model_open_plan(const char *dir, const fm_model_params *params, fm_model **out,
                           fm_error *err);
 
+/** Makes what a model has on its devices, which are those of m->request, and with `plan_only` such that only
+ * plan. */
+fm_status model_make_ready(const fm_model_params *p, bool plan_only, fm_model *m, fm_error *err);
+/** Closes all but the checkpoint; NULL is allowed. */
+void model_close_devices(fm_model *m);
+
 /** Tokens of the largest step: a chunk of prompts, and the newest token of every sequence. */
 int32_t model_max_step_tokens(const fm_model *m);
 

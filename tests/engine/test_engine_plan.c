@@ -69,7 +69,7 @@ static void engine_without_room_is_refused_with_the_number_that_fits(void **stat
         assert_int_equal(fm_model_open(dirs[i], &on_cpu, &r.model, &err), FM_OK);
         uint64_t before = device_bytes(r.model->dev);
         expect_error("huge", fm_engine_new(r.model, &huge, &r.engine, &err), &err, FM_ERR_MEMORY,
-                     "tokens would fit");
+                     "it would fit with --cache-tokens");
         assert_null(r.engine);
         assert_int_equal(device_bytes(r.model->dev), before);
         assert_false(plan.fits);

@@ -24,7 +24,7 @@ plan_json_has_its_keys() {
     expect_keys weights_in_place_bytes $n weights_copied_bytes $n cache_bytes $n \
         cache_bytes_per_token $n workspace_bytes $n needed_bytes $n memory_free_bytes $n \
         max_context_tokens 200 max_chunk_tokens 32 max_sequences 3 cache_tokens 640 \
-        cache_tokens_that_fit 640 fits true devices '\[\{"name":"[^]]*\]'
+        cache_tokens_that_fit 640 fits true advice '""' devices '\[\{"name":"[^]]*\]'
 }
 
 plan_numbers_add_up() {
@@ -70,7 +70,7 @@ plan_of_too_much_says_what_would_fit() {
     need_checkpoint || return
     run plan "$checkpoint" --cache-tokens 1000000000 --cache-dtype f32
     expect_status 1
-    advice=$(sed -n 's/^it does not fit; it would with --cache-tokens \([0-9]*\)$/\1/p' "$work/out")
+    advice=$(sed -n 's/^it does not fit: it would fit with --cache-tokens \([0-9]*\)$/\1/p' "$work/out")
     [ "${advice:-0}" -gt 0 ] || complain "no advice: $(tail -n 1 "$work/out")"
     run plan "$checkpoint" --cache-tokens $((${advice:-2} / 2)) --cache-dtype f32
     expect_status 0
