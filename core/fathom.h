@@ -474,8 +474,9 @@ typedef struct fm_plan_device {
 } fm_plan_device;
 
 /** What a model and one engine would take, in bytes, counted by making them on devices that only
- * plan. Lists and scratch on the host are not in it: about 6 bytes for each cached token, 200 for
- * each token of the vocabulary and max_sequences / 8 more for its masks, and what requests bring. */
+ * plan. Lists and scratch on the host are not in it: about 6 bytes for each cached token, 155 for
+ * each token of the vocabulary and max_sequences / 8 more for its masks, 12 for each token of the
+ * context (of the vocabulary, where that is smaller) of up to 32 sequences, and what requests bring. */
 typedef struct fm_plan {
     uint64_t weights_in_place; /* of the files that are read where they lie, by each device; the
                                    system may drop and read them again */
