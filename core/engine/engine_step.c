@@ -156,13 +156,12 @@ static void end_all(fm_engine *e, fm_status status) {
 /** A step that could not be computed: its requests stay for another try, or end. */
 static void give_up(fm_engine *e, fm_status status) {
     scheduler *s = &e->scheduler;
-    int32_t n_parts = s->n_parts;
     scheduler_failed(s);
     if (status == FM_ERR_DEVICE) {
         end_all(e, status);
         return;
     }
-    for (int32_t i = 0; i < n_parts; i++) {
+    for (int32_t i = 0; i < s->n_parts; i++) {
         request *r = request_of(s->parts[i].q);
         if (++r->n_failed >= TRIES) events_add_end(&e->events, r, FM_FINISH_ERROR, status);
     }
