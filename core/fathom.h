@@ -519,10 +519,11 @@ bool fm_engine_wait(fm_engine *e, double seconds);
  * it are tried once more and end with FM_FINISH_ERROR when that fails, too. FM_ERR_DEVICE ends
  * all that the step knew.
  *
- * The events of a step come before the call returns; on a device that computes by itself they
- * come during the next call, while the device computes, and a call with nothing to compute brings
- * what is left. So it is right to step until *active is 0, and a request that its callback ends
- * has taken part in one step more, whose token nobody sees. */
+ * The events of a step come before the call returns. Where the last layers are on a device that
+ * computes by itself (Vulkan) they come during the next call, while the device computes, and a call
+ * with nothing to compute brings what is left. Only the events are put off: every call waits for its
+ * step and draws its tokens before it returns. So it is right to step until *active is 0, and there a
+ * request that its callback ends has taken part in one step more, whose token nobody sees. */
 fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err);
 
 /** How a fork goes on. */
