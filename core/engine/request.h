@@ -7,6 +7,7 @@
 #define FATHOM_ENGINE_REQUEST_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "../base/arena.h"
 #include "answer_text.h"
@@ -105,7 +106,9 @@ static inline bool request_is_cancelled(request *r) {
     return atomic_load_explicit(&r->cancelled, memory_order_relaxed);
 }
 
+/** The request of a sequence that the scheduler names. */
 static inline request *request_of(sequence *q) {
+    _Static_assert(offsetof(request, q) == 0, "a request begins with its sequence");
     return (request *)(void *)q;
 }
 

@@ -192,7 +192,8 @@ static void adopt(scheduler *s, sequence *q) {
     q->n_shared += paging_adopt(s->p, &q->pages, q->ids, q->n_ids, &snapshot);
 }
 
-/** Places a chunk of running sequence i's prompt, as much of it as there is budget and pages for. */
+/** Places a chunk of running sequence i's prompt, as much of it as there is budget and pages for. What
+ * those that run hold is not taken for it: where pages run out it gets a half, a quarter, and so on. */
 static void place_chunk(scheduler *s, int32_t i, int32_t *budget) {
     sequence *q = s->running[i];
     adopt(s, q);
