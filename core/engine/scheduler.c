@@ -4,6 +4,7 @@
  */
 #include "scheduler.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ void scheduler_free(scheduler *s) {
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
 void scheduler_add(scheduler *s, sequence *q) {
+    assert(!q->running && !q->waiting);
     q->previous = s->last;
     q->next = NULL;
     if (s->last)

@@ -33,7 +33,7 @@ typedef struct sequence {
 
     /* the scheduler's */
     struct sequence *previous, *next; /* in the list of those that wait */
-    bool running, waiting;
+    bool running, waiting;            /* which list it is in: one of them, or neither */
     int32_t place;       /* 0 … max_running - 1 while it runs, no other's; -1 while it waits */
     int32_t n_state;     /* tokens whose state its place has; -1: unknown */
     int32_t n_shared;    /* tokens that were found computed */
