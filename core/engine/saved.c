@@ -316,7 +316,9 @@ static fm_status read_rows(fm_engine *e, const saved *s, int32_t n_tokens, paged
         int32_t n = n_tokens - first < n_saved ? n_tokens - first : n_saved;
         page_copies copies; /* none: nobody else holds the pages of this sequence */
         if (!paging_reserve(&e->paging, pages, n, &copies))
-            return error_set(err, FM_ERR_MEMORY, "there are no free pages for its %d tokens",
+            return error_set(err, FM_ERR_MEMORY,
+                             "there are no free pages for the %d saved tokens: let a request end "
+                             "first, or give the engine more cache_tokens",
                              (int)n_tokens);
         fm_status status = read_span(e, pages, n_saved, &rows);
         if (status != FM_OK)
