@@ -19,7 +19,7 @@
 #include "parts.h"
 
 enum {
-    BLOCK_SIZE = 4096, /* bytes taken in at once, so that a long push needs no long buffer */
+    PIECE_SIZE = 4096, /* bytes taken in at once, so that a long push needs no long buffer */
     JSON_DEPTH = 256,
 };
 
@@ -335,7 +335,7 @@ void fm_parts_free(fm_parts *p) {
     free(p);
 }
 
-static fm_status push_block(fm_parts *p, const char *text, size_t length) {
+static fm_status push_piece(fm_parts *p, const char *text, size_t length) {
     char *buffer = array_grow(p->buffer, &p->capacity, p->length + length, 1);
     if (!buffer) return p->status = FM_ERR_MEMORY;
     p->buffer = buffer;
@@ -347,9 +347,9 @@ static fm_status push_block(fm_parts *p, const char *text, size_t length) {
 fm_status fm_parts_push(fm_parts *p, const char *text, size_t length) {
     if (p->is_ended) return FM_ERR_STATE;
     while (p->status == FM_OK && length > 0) {
-        size_t n = utf8_cut(text, length, BLOCK_SIZE);
-        if (n == 0) n = BLOCK_SIZE; /* no UTF-8 at all */
-        push_block(p, text, n);
+        size_t n = utf8_cut(text, length, PIECE_SIZE);
+        if (n == 0) n = PIECE_SIZE; /* no UTF-8 at all */
+        push_piece(p, text, n);
         text += n;
         length -= n;
     }
