@@ -15,7 +15,8 @@ typedef struct vk_rig {
     char last_error[500];
 } vk_rig;
 
-/** Opens the first device with these options, with `validate` too where the layer is installed. */
+/** Opens the first device with these options, without the user's cache, with `validate` too where the layer
+ * is installed. */
 void vk_rig_open(vk_rig *rig, const char *options);
 /** The same, for steps of as many tokens and rows. */
 void vk_rig_open_for(vk_rig *rig, const char *options, int32_t max_tokens, int32_t max_rows);
