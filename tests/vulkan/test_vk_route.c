@@ -254,10 +254,11 @@ static void vk_route_takes_any_size(void **state) {
     static const struct {
         const char *name;
         int32_t n_tokens, n_experts, n_groups, top_groups, top_k;
-    } sizes[] = {{"a long step", 512, 256, 8, 4, 8},     {"most experts", 5, 4096, 1, 1, 16},
-                 {"many groups", 3, 4096, 4096, 7, 5},   {"most choices", 9, 256, 1, 1, 128},
-                 {"all chosen", 17, 64, 4, 4, 64},       {"the longest step", 8192, 24, 1, 1, 16},
-                 {"the most of all", 2, 4096, 8, 8, 128}};
+    } sizes[] = {
+        {"a long step", 512, 256, 8, 4, 8},      {"most experts", 5, 4096, 1, 1, 16},
+        {"many groups", 3, 4096, 4096, 7, 5},    {"most choices", 9, 256, 1, 1, 128},
+        {"all chosen", 17, 64, 4, 4, 64},        {"the longest step", 8192, 24, 1, 1, 16},
+        {"the most of all", 2, 4096, 8, 8, 128}, {"many of many groups", 2, 4096, 2048, 760, 128}};
     vk_rig *rig = *state;
     VK_RIG_NEED(rig);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {

@@ -10,6 +10,7 @@
 
 static void take_line(void *user, fm_log_level level, const char *line) {
     vk_rig *rig = user;
+    if (level == FM_LOG_WARN) snprintf(rig->last_warning, sizeof rig->last_warning, "%s", line);
     if (level < FM_LOG_ERROR) return;
     rig->n_errors++;
     snprintf(rig->last_error, sizeof rig->last_error, "%s", line);

@@ -13,6 +13,7 @@ typedef struct vk_rig {
     fm_error err;              /* why */
     int32_t n_errors;          /* lines of the log at FM_LOG_ERROR */
     char last_error[500];
+    char last_warning[500];
 } vk_rig;
 
 /** Opens the first device with these options, without the user's cache, with `validate` too where the layer
