@@ -141,6 +141,9 @@ uint64_t vk_binding_max(const fm_device_state *s);
 /** Invocations that a workgroup of one subgroup has: a power of two, 128 at most. */
 uint32_t vk_subgroup_size(const fm_device_state *s);
 
+/** Bytes of memory that a workgroup may share: 16 KiB at least. */
+uint32_t vk_shared_max(const fm_device_state *s);
+
 bool vk_is_deterministic(const fm_device_state *s);
 
 /** The limits that the device was opened with. */

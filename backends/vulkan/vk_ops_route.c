@@ -58,7 +58,18 @@ static fm_status route_sort(fm_device_state *s, const fm_route *a) {
     return vk_encode(s, &call);
 }
 
+/** Whether what the shaders keep of each expert, and of each group a bit, can be shared. */
+static bool is_shareable(const fm_device_state *s, const fm_route *a) {
+    enum { OTHERS = 2 * 128 + 2 }; /* words: of the chosen, or of a chunk of slots; the best */
+    int64_t n_words = a->logits.size[1] + vk_ceil_div(a->n_groups, 32) + OTHERS;
+    return n_words * 4 <= vk_shared_max(s);
+}
+
+/** FM_ERR_UNSUPPORTED where there are too many experts for the memory of a workgroup: 3,800 take less than
+ * every device has. */
 fm_status vk_route(fm_device_state *s, const fm_route *a) {
+    if (!is_shareable(s, a))
+        return vk_refuse(s, FM_OP_route, "so many experts do not fit the memory of a workgroup");
     FM_TRY(route_choose(s, a));
     return route_sort(s, a);
 }
