@@ -103,9 +103,10 @@ void vk_push_constant(vk_call *call, int64_t value);
 enum { VK_GROUP_SIZE_MOST = 128 }; /* invocations of a workgroup that every device has */
 
 /** Invocations of a workgroup that goes through n_visits things, each of which is a turn of a loop of one
- * of them (and a loop's end is another one): `usual`, but one subgroup where that is more, and where subgroups are not wide; and as many as
- * there may be where loops would become too long. Always whole subgroups. 0: the loops would end early even
- * so, vk_encode refuses the call. */
+ * of them; the end of a loop is a turn too. `usual`, but one subgroup where that is more or subgroups are
+ * not wide; VK_GROUP_SIZE_MOST where loops would become too long. Always whole subgroups. 0: the loops would
+ * end early even so, and vk_encode refuses the call. The size decides the order of sums: n_visits must not
+ * say what a neighbour in the step can change. */
 uint32_t vk_group_size(const fm_device_state *s, uint32_t usual, int64_t n_visits);
 
 /** Whether the device may end the loops of an invocation before they have made so many turns. Then results

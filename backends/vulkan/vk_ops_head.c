@@ -68,8 +68,9 @@ static fm_status head_merge(fm_device_state *s, const fm_head_topk *a, const fm_
     const fm_tensor *const outputs[] = {&a->ids,      &a->values,   &a->raw,
                                         &a->best_ids, &a->best_raw, &a->sums};
     enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
-    int64_t n_most = a->ids.size[1] > split->n_raw ? a->ids.size[1] : split->n_raw;
-    /* Each of the best is compared with all of them, and the sums of blocks are gone through. */
+    /* For the most that can be asked, so that sums do not depend on what is. Each of the best is compared
+     * with all of them, and the sums of blocks are gone through. */
+    const int64_t n_most = FM_HEAD_TOP_MAX;
     int64_t n_visits = split->n_blocks * (n_most * SELECT_VISITS + SUMS) + n_most * n_most;
     vk_call call = {.op = FM_OP_head_topk,
                     .kernel = VK_KERNEL_head_topk_merge,
