@@ -53,9 +53,6 @@ layout(push_constant) uniform Push {
 #include "head_parts.glsl"
 
 const uint BLOCK_IDS = 1024;
-const uint NEGATIVE_INFINITY = 0xff800000u;
-const uint INFINITY = 0x7f800000u;
-const uint NOT_A_NUMBER = 0x7fc00000u;
 
 shared uint block[BLOCK_IDS]; /* the bits of the logits */
 shared uint n_taken;

@@ -58,9 +58,6 @@ layout(push_constant) uniform Push {
 #include "head_parts.glsl"
 
 const uint TOP_MAX = 128; /* K and A at most */
-const uint NEGATIVE_INFINITY = 0xff800000u;
-const uint INFINITY = 0x7f800000u;
-const uint NOT_A_NUMBER = 0x7fc00000u;
 
 uint list_keys, list_ids, list_size; /* the list of candidates that is looked at */
 shared uint best_keys[TOP_MAX], best_tokens[TOP_MAX];

@@ -4,8 +4,13 @@
  */
 const uint ORDER_NAN = 0;
 
+/* Bits of float32. */
+const uint NEGATIVE_INFINITY = 0xff800000u;
+const uint INFINITY = 0x7f800000u;
+const uint NOT_A_NUMBER = 0x7fc00000u;
+
 bool bits_are_nan(uint bits) {
-    return (bits & 0x7fffffffu) > 0x7f800000u;
+    return (bits & 0x7fffffffu) > INFINITY;
 }
 
 /** The number's place in the order: both zeros the same, -infinity above 0, NaN ORDER_NAN. */

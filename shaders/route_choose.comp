@@ -40,7 +40,6 @@ layout(push_constant) uniform Push {
 };
 
 const uint TOP_MAX = 128; /* K at most */
-const uint NEGATIVE_INFINITY = 0xff800000u;
 const uint KEY_NONE = 0; /* not eligible */
 const uint KEY_NAN = 1;  /* eligible when nothing else is left */
 

@@ -6,8 +6,8 @@
  * the same sum. Every invocation of the workgroup must call, as they wait for each other; one that
  * has nothing to give passes 0, or -infinity. Calls may follow each other without a barrier.
  *
- * With FM_SUBGROUP, GROUP_SIZE must be a multiple of the device's subgroup size: lavapipe does not
- * count a subgroup that is not full.
+ * With FM_SUBGROUP, GROUP_SIZE must be a multiple of the device's subgroup size, as vk_group_size
+ * makes it: lavapipe does not count a subgroup that is not full.
  */
 shared float group_parts[GROUP_SIZE];
 

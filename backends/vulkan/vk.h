@@ -76,7 +76,7 @@ typedef struct vk_binding {
 typedef struct vk_call {
     fm_op op; /* for labels and times */
     vk_kernel_id kernel;
-    uint32_t group_size;                  /* invocations of a workgroup: constant 0 of the shader */
+    uint32_t group_size;                  /* as vk_group_size says: constant 0 of the shader */
     uint32_t constants[VK_MAX_CONSTANTS]; /* specialization constants 1, 2, … */
     int32_t n_constants;
     vk_binding bindings[VK_MAX_BINDINGS];
@@ -92,8 +92,34 @@ typedef struct vk_call {
  * caches, which have functions of their own. */
 void vk_bind(vk_call *call, const fm_device_state *s, const fm_tensor *t, vk_access access);
 
-void vk_push_u32(vk_call *call, uint32_t value); /* sizes and strides, in elements */
+void vk_push_u32(vk_call *call, uint32_t value);
+/** A size or stride, in elements. Buffers are no larger than a binding, so every one that is used fits. */
+void vk_push_size(vk_call *call, int64_t n);
 void vk_push_f32(vk_call *call, float value);
+
+/** The next specialization constant; a bool or a size that fits. */
+void vk_push_constant(vk_call *call, int64_t value);
+
+enum { VK_GROUP_SIZE_MOST = 128 }; /* invocations of a workgroup that every device has */
+
+/** Invocations of a workgroup that goes through n_visits things, each of which is a turn of a loop of one
+ * of them; the end of a loop is a turn too. `usual`, but one subgroup where that is more or subgroups are
+ * not wide; VK_GROUP_SIZE_MOST where loops would become too long. Always whole subgroups. 0: the loops would
+ * end early even so, and vk_encode refuses the call. The size decides the order of sums: n_visits must not
+ * say what a neighbour in the step can change. */
+uint32_t vk_group_size(const fm_device_state *s, uint32_t usual, int64_t n_visits);
+
+/** Whether the device may end the loops of an invocation before they have made so many turns. Then results
+ * are wrong, and nothing says so. */
+bool vk_loop_ends_early(const fm_device_state *s, int64_t n_turns);
+
+/** Whether subgroups have 16 invocations or more, like those of a device that is made for many of them;
+ * smaller ones are mostly the vectors of a CPU, where one subgroup is the best workgroup. */
+bool vk_has_wide_subgroups(const fm_device_state *s);
+
+static inline int64_t vk_ceil_div(int64_t a, int64_t b) {
+    return a / b + (a % b != 0);
+}
 
 /** n workgroups in x and, where those are more than a device must take in one dimension (65,535), in y:
  * the shader finds its index by group_index() of shaders/fathom.glsl, which may reach beyond n - 1, so
@@ -101,21 +127,35 @@ void vk_push_f32(vk_call *call, float value);
 void vk_groups(vk_call *call, uint64_t n);
 
 /** Encodes a dispatch: finds or makes the pipeline, sets a barrier where the call reads what an earlier
- * one wrote, or writes what an earlier one touched, pushes descriptors and constants. */
+ * one wrote, or writes what an earlier one touched, pushes descriptors and constants. FM_ERR_UNSUPPORTED,
+ * with a warning in the log, for a call whose loops would end early. */
 fm_status vk_encode(fm_device_state *s, const vk_call *call);
+
+/** Warns that the device cannot do a call, and returns FM_ERR_UNSUPPORTED. */
+fm_status vk_refuse(const fm_device_state *s, fm_op op, const char *why);
 
 /* ---- What operations ask of the device ---------------------------------------------------------- */
 
 /** Bytes that one binding may span (maxStorageBufferRange): 128 MiB on many devices. */
 uint64_t vk_binding_max(const fm_device_state *s);
 
-/** Invocations that a workgroup of one subgroup has: 8 … 128. */
+/** Invocations that a workgroup of one subgroup has: a power of two, 128 at most. */
 uint32_t vk_subgroup_size(const fm_device_state *s);
+
+/** Bytes of memory that a workgroup may share: 16 KiB at least. */
+uint32_t vk_shared_max(const fm_device_state *s);
 
 bool vk_is_deterministic(const fm_device_state *s);
 
 /** The limits that the device was opened with. */
 const fm_device_params *vk_params(const fm_device_state *s);
+
+/* How attend is cut, which its workspace has to have room for. */
+enum {
+    VK_ATTEND_SPLIT_KEYS = 512, /* of a split: a partial result for each head */
+    VK_ATTEND_HEADS_MOST =
+        4, /* query heads of a task: shared memory holds their weights of a split */
+};
 
 /** Device memory for what an operation keeps between its dispatches, made when the device was opened:
  * partial results of attend and of head_topk. Which one is said by `use`; its size is planned in

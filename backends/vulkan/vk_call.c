@@ -6,7 +6,12 @@
 #include "vk_device.h"
 #include "vk_label.h"
 
-enum { WORD = 4 }; /* bytes that a shader reads at least */
+enum {
+    WORD = 4, /* bytes that a shader reads at least */
+    /* Of all loops of an invocation together. Mesa's device of software ends them after 65,535, whatever
+     * is left to do; what operations count leaves out a few. */
+    LOOP_TURNS_MOST = 60000,
+};
 
 /* ---- Filling ------------------------------------------------------------------------------------- */
 
@@ -19,10 +24,19 @@ void vk_push_u32(vk_call *call, uint32_t value) {
     call->push[call->n_push++] = value;
 }
 
+void vk_push_size(vk_call *call, int64_t n) {
+    vk_push_u32(call, (uint32_t)n);
+}
+
 void vk_push_f32(vk_call *call, float value) {
     uint32_t word;
     memcpy(&word, &value, sizeof word);
     vk_push_u32(call, word);
+}
+
+void vk_push_constant(vk_call *call, int64_t value) {
+    assert(call->n_constants < VK_MAX_CONSTANTS);
+    call->constants[call->n_constants++] = (uint32_t)value;
 }
 
 /* As little as alignment allows is bound, so that views of one buffer that lie apart are seen to. */
@@ -45,6 +59,22 @@ void vk_bind(vk_call *call, const fm_device_state *s, const fm_tensor *t, vk_acc
     b->touched = b->size;
     assert(b->size <= vk_binding_max(s));
     vk_push_u32(call, (uint32_t)((begin - b->offset) / element));
+}
+
+bool vk_has_wide_subgroups(const fm_device_state *s) {
+    return vk_subgroup_size(s) >= 16;
+}
+
+bool vk_loop_ends_early(const fm_device_state *s, int64_t n_turns) {
+    return s->gpu.type == VK_PHYSICAL_DEVICE_TYPE_CPU && n_turns > LOOP_TURNS_MOST;
+}
+
+uint32_t vk_group_size(const fm_device_state *s, uint32_t usual, int64_t n_visits) {
+    uint32_t size = vk_subgroup_size(s);
+    if (vk_has_wide_subgroups(s) && size < usual) size = usual;
+    if (vk_ceil_div(n_visits, size) <= LOOP_TURNS_MOST) return size;
+    if (size < VK_GROUP_SIZE_MOST) size = VK_GROUP_SIZE_MOST;
+    return vk_loop_ends_early(s, vk_ceil_div(n_visits, size)) ? 0 : size;
 }
 
 void vk_groups(vk_call *call, uint64_t n) {
@@ -97,11 +127,19 @@ static uint32_t at_least_one(uint32_t n) {
     return n > 0 ? n : 1;
 }
 
+fm_status vk_refuse(const fm_device_state *s, fm_op op, const char *why) {
+    log_line(&s->log, FM_LOG_WARN, "%s cannot do this %s: %s; use the CPU", s->gpu.name,
+             vk_label_of(op), why);
+    return FM_ERR_UNSUPPORTED;
+}
+
 fm_status vk_encode(fm_device_state *s, const vk_call *call) {
     VkPipeline pipeline;
     VkPipelineLayout layout;
     VkCommandBuffer commands;
     vk_touch touches[VK_MAX_BINDINGS];
+    if (call->group_size == 0)
+        return vk_refuse(s, call->op, "such shapes need longer loops than it may make");
     FM_TRY(vk_kernel_find(s, call, &pipeline, &layout));
     FM_TRY(vk_times_prepare(s));
     FM_TRY(vk_recorder_command(s, touches, list_touches(call, touches), &commands));

@@ -27,6 +27,10 @@ uint32_t vk_subgroup_size(const fm_device_state *s) {
     return s->gpu.subgroup_size;
 }
 
+uint32_t vk_shared_max(const fm_device_state *s) {
+    return s->gpu.limits.maxComputeSharedMemorySize;
+}
+
 bool vk_is_deterministic(const fm_device_state *s) {
     return s->params.deterministic;
 }

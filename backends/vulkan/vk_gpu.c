@@ -59,9 +59,17 @@ static void read_properties(const vk_api *vk, vk_gpu *gpu, bool has_control) {
     gpu->subgroup_size = subgroup.subgroupSize;
     gpu->has_subgroup_arithmetic = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
                                    (subgroup.supportedOperations & needed) == needed;
+    /* Sums take workgroups of whole subgroups, whose sizes are powers of two: group_sum in sum.glsl. A size
+     * that Vulkan does not know of is left to the shaders that use none. */
+    bool is_known = gpu->subgroup_size > 0 && gpu->subgroup_size <= VK_GROUP_SIZE_MOST &&
+                    (gpu->subgroup_size & (gpu->subgroup_size - 1)) == 0;
+    if (!is_known) {
+        gpu->subgroup_size = 32;
+        gpu->has_subgroup_arithmetic = has_control = false;
+    }
     gpu->group_subgroups_max = control.maxComputeWorkgroupSubgroups;
     gpu->has_subgroup_control =
-        (control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+        has_control && (control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
         gpu->subgroup_size >= control.minSubgroupSize &&
         gpu->subgroup_size <= control.maxSubgroupSize;
 }

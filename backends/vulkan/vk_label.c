@@ -9,6 +9,10 @@ static const char *const op_names[FM_OP_COUNT] = {
 #undef LABEL_NAME
 };
 
+const char *vk_label_of(fm_op op) {
+    return op_names[op];
+}
+
 void vk_label_begin(const fm_device_state *s, VkCommandBuffer commands, fm_op op) {
     VkDebugUtilsLabelEXT label = {.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT,
                                   .pLabelName = op_names[op]};

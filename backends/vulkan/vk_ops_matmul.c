@@ -19,7 +19,8 @@ enum {
     TILE_ACROSS_SMALL = 4, /* and those of them that share tokens */
     TILE_GROUP = 64,
     TILE_ACROSS = 8,
-    SUBGROUP_WIDE = 16, /* smaller subgroups are those of a CPU's vectors */
+    TILE_DEPTH = 16,       /* numbers of K that it takes at once, */
+    TILE_DEPTH_TURNS = 44, /* in so many turns of loops at most: 17 to multiply, 26 to load */
 };
 
 /** The part of the output that one workgroup computes. */
@@ -35,31 +36,29 @@ static block block_choose(int64_t n_rows, int64_t n_tokens) {
 }
 
 static uint64_t ceil_div(int64_t a, int64_t b) {
-    return (uint64_t)((a + b - 1) / b);
+    return (uint64_t)vk_ceil_div(a, b);
 }
 
-static void push_constant(vk_call *call, uint32_t value) {
-    call->constants[call->n_constants++] = value;
-}
-
-/** Sizes and strides that are used fit, as what they belong to is no larger than a binding. */
-static void push_size(vk_call *call, int64_t n) {
-    vk_push_u32(call, (uint32_t)n);
+/** What the invocations of a workgroup go through: the row's stretches of 16 bytes, for experts once for
+ * each token. Says no more than the row does, as the size of a workgroup decides the order of sums. */
+static int64_t product_visits(const fm_weight *w) {
+    return BLOCK_TOKENS * vk_ceil_div(((const vk_weight *)w)->row_words, 4);
 }
 
 /** Begins a product of product.glsl: binds x and the window. Where every row of x begins at a
- * multiple of four numbers, it is read by fours. */
+ * multiple of four numbers of what is bound, it is read by fours. */
 static vk_call product_begin(const fm_device_state *s, fm_op op, vk_kernel_id kernel,
                              const fm_tensor *x, const fm_weight *w, vk_window window, block b) {
-    vk_call call = {.op = op, .kernel = kernel, .group_size = vk_subgroup_size(s)};
-    bool quads = x->offset % 4 == 0;
-    for (int32_t i = 0; i < x->n_dims - 1; i++) quads = quads && x->stride[i] % 4 == 0;
+    uint32_t group_size = vk_group_size(s, 1, product_visits(w));
+    vk_call call = {.op = op, .kernel = kernel, .group_size = group_size};
     vk_bind(&call, s, x, VK_READ);
+    bool quads = call.push[0] % 4 == 0;
+    for (int32_t i = 0; i < x->n_dims - 1; i++) quads = quads && x->stride[i] % 4 == 0;
     vk_bind_weight(&call, s, (const vk_weight *)w, window);
-    push_constant(&call, vk_format_of(w->dtype));
-    push_constant(&call, b.rows);
-    push_constant(&call, b.tokens);
-    push_constant(&call, quads && call.push[0] % 4 == 0);
+    vk_push_constant(&call, vk_format_of(w->dtype));
+    vk_push_constant(&call, b.rows);
+    vk_push_constant(&call, b.tokens);
+    vk_push_constant(&call, quads);
     return call;
 }
 
@@ -68,35 +67,40 @@ static vk_call product_begin(const fm_device_state *s, fm_op op, vk_kernel_id ke
 /** What both kernels of matmul have behind x and the weight. */
 static fm_status matmul_end(fm_device_state *s, vk_call *call, const fm_matmul *a,
                             uint64_t n_groups) {
-    push_constant(call, a->bias.buf != NULL);
-    push_constant(call, a->accumulate);
+    vk_push_constant(call, a->bias.buf != NULL);
+    vk_push_constant(call, a->accumulate);
     vk_bind(call, s, &a->bias, VK_READ);
     vk_bind(call, s, &a->y, a->accumulate ? VK_READ_WRITE : VK_WRITE);
-    push_size(call, a->x.size[0]);
-    push_size(call, a->x.size[1]);
-    push_size(call, a->x.stride[0]);
-    push_size(call, a->y.stride[0]);
+    vk_push_size(call, a->x.size[0]);
+    vk_push_size(call, a->x.size[1]);
+    vk_push_size(call, a->x.stride[0]);
+    vk_push_size(call, a->y.stride[0]);
     vk_groups(call, n_groups);
     return vk_encode(s, call);
 }
 
 static fm_status matmul_tile(fm_device_state *s, const fm_matmul *a, vk_window window) {
-    bool wide = vk_subgroup_size(s) >= SUBGROUP_WIDE;
+    bool wide = vk_has_wide_subgroups(s);
     uint32_t group_size = wide ? TILE_GROUP : TILE_GROUP_SMALL;
     uint32_t across = wide ? TILE_ACROSS : TILE_ACROSS_SMALL;
     int64_t tile_rows = TILE_SIDE * across, tile_tokens = TILE_SIDE * (group_size / across);
     vk_call call = {.op = FM_OP_matmul, .kernel = VK_KERNEL_matmul_tile, .group_size = group_size};
     vk_bind(&call, s, &a->x, VK_READ);
     vk_bind_weight(&call, s, (const vk_weight *)a->w, window);
-    push_constant(&call, vk_format_of(a->w->dtype));
-    push_constant(&call, across);
+    vk_push_constant(&call, vk_format_of(a->w->dtype));
+    vk_push_constant(&call, across);
     return matmul_end(s, &call, a,
                       ceil_div(window.count, tile_rows) * ceil_div(a->x.size[0], tile_tokens));
 }
 
+static bool has_tiles(const fm_device_state *s, const fm_matmul *a) {
+    int64_t n_turns = TILE_DEPTH_TURNS * vk_ceil_div(a->w->cols, TILE_DEPTH);
+    return a->x.size[0] >= TILE_TOKENS_LEAST && !vk_is_deterministic(s) &&
+           !vk_loop_ends_early(s, n_turns);
+}
+
 static fm_status matmul_window(fm_device_state *s, const fm_matmul *a, vk_window window) {
-    if (a->x.size[0] >= TILE_TOKENS_LEAST && !vk_is_deterministic(s))
-        return matmul_tile(s, a, window);
+    if (has_tiles(s, a)) return matmul_tile(s, a, window);
     block b = block_choose(a->w->rows, a->x.size[0]);
     vk_call call = product_begin(s, FM_OP_matmul, VK_KERNEL_matmul, &a->x, a->w, window, b);
     return matmul_end(s, &call, a,
@@ -121,15 +125,15 @@ static fm_status matmul_heads_window(fm_device_state *s, const fm_matmul_heads *
     vk_call call =
         product_begin(s, FM_OP_matmul_heads, VK_KERNEL_matmul_heads, &a->x, a->w, window, b);
     vk_bind(&call, s, &a->y, VK_WRITE);
-    push_size(&call, a->x.size[0]);
-    push_size(&call, a->x.size[2]);
-    push_size(&call, n_rows);
-    push_size(&call, first_head);
-    push_size(&call, n_heads);
-    push_size(&call, a->x.stride[0]);
-    push_size(&call, a->x.stride[1]);
-    push_size(&call, a->y.stride[0]);
-    push_size(&call, a->y.stride[1]);
+    vk_push_size(&call, a->x.size[0]);
+    vk_push_size(&call, a->x.size[2]);
+    vk_push_size(&call, n_rows);
+    vk_push_size(&call, first_head);
+    vk_push_size(&call, n_heads);
+    vk_push_size(&call, a->x.stride[0]);
+    vk_push_size(&call, a->x.stride[1]);
+    vk_push_size(&call, a->y.stride[0]);
+    vk_push_size(&call, a->y.stride[1]);
     vk_groups(&call,
               (uint64_t)n_heads * ceil_div(n_rows, b.rows) * ceil_div(a->x.size[0], b.tokens));
     return vk_encode(s, &call);
@@ -160,12 +164,12 @@ static fm_status matmul_experts_window(fm_device_state *s, const fm_matmul_exper
         product_begin(s, FM_OP_matmul_experts, VK_KERNEL_matmul_experts, &a->x, a->w, window, b);
     vk_bind(&call, s, &a->offsets, VK_READ);
     vk_bind(&call, s, &a->y, VK_WRITE);
-    push_size(&call, a->x.size[0]);
-    push_size(&call, a->x.size[1]);
-    push_size(&call, a->w->rows);
-    push_size(&call, a->w->n_matrices);
-    push_size(&call, a->x.stride[0]);
-    push_size(&call, a->y.stride[0]);
+    vk_push_size(&call, a->x.size[0]);
+    vk_push_size(&call, a->x.size[1]);
+    vk_push_size(&call, a->w->rows);
+    vk_push_size(&call, a->w->n_matrices);
+    vk_push_size(&call, a->x.stride[0]);
+    vk_push_size(&call, a->y.stride[0]);
     vk_groups(&call, ceil_div(a->w->rows, b.rows) * ceil_div(a->x.size[0], b.tokens));
     return vk_encode(s, &call);
 }

@@ -6,41 +6,29 @@
 
 enum {
     CHOOSE_SIZE_MOST = 64, /* invocations that choose for a token: some experts for each */
-    SORT_SIZE_MOST = 128,  /* invocations of a workgroup that every device has */
     SORT_STRETCH = 1024,   /* slots that a workgroup sorts */
-    SUBGROUP_WIDE = 16,    /* smaller subgroups are those of a CPU's vectors: there one is best */
-    TURNS_MOST = 4096,     /* that one such subgroup makes: drivers may end longer loops */
 };
-
-/** Invocations for n things to go through, `most` or a subgroup. */
-static uint32_t group_size(const fm_device_state *s, uint32_t most, int64_t n) {
-    uint32_t size = vk_subgroup_size(s);
-    bool narrow = size < SUBGROUP_WIDE && n / size <= TURNS_MOST;
-    return narrow || size > most ? size : most;
-}
-
-static void push_size(vk_call *call, int64_t n) {
-    vk_push_u32(call, (uint32_t)n);
-}
 
 static fm_status route_choose(fm_device_state *s, const fm_route *a) {
     /* All experts are gone through for each choice, of groups and of experts. */
-    int64_t n_visits = a->logits.size[1] * (a->weights.size[1] + a->top_groups);
+    int64_t n_choices = 1 + a->weights.size[1] + a->top_groups;
+    int64_t n_each = a->logits.size[1] + 2 * a->n_groups + 2 * VK_GROUP_SIZE_MOST;
+    int64_t n_visits = n_each * n_choices;
     vk_call call = {.op = FM_OP_route,
                     .kernel = VK_KERNEL_route_choose,
-                    .group_size = group_size(s, CHOOSE_SIZE_MOST, n_visits),
+                    .group_size = vk_group_size(s, CHOOSE_SIZE_MOST, n_visits),
                     .constants = {(uint32_t)a->logits.size[1], (uint32_t)a->n_groups},
                     .n_constants = 2};
     vk_bind(&call, s, &a->logits, VK_READ);
     vk_bind(&call, s, &a->bias, VK_READ);
     vk_bind(&call, s, &a->experts, VK_WRITE);
     vk_bind(&call, s, &a->weights, VK_WRITE);
-    push_size(&call, a->logits.stride[0]);
-    push_size(&call, a->experts.stride[0]);
-    push_size(&call, a->weights.stride[0]);
-    push_size(&call, a->logits.size[0]);
-    push_size(&call, a->weights.size[1]);
-    push_size(&call, a->top_groups);
+    vk_push_size(&call, a->logits.stride[0]);
+    vk_push_size(&call, a->experts.stride[0]);
+    vk_push_size(&call, a->weights.stride[0]);
+    vk_push_size(&call, a->logits.size[0]);
+    vk_push_size(&call, a->weights.size[1]);
+    vk_push_size(&call, a->top_groups);
     vk_push_u32(&call, a->bias.buf != NULL);
     vk_push_u32(&call, a->normalize);
     vk_push_f32(&call, a->scale);
@@ -50,26 +38,38 @@ static fm_status route_choose(fm_device_state *s, const fm_route *a) {
 
 static fm_status route_sort(fm_device_state *s, const fm_route *a) {
     int64_t n_slots = a->experts.size[0] * a->experts.size[1];
+    int64_t n_visits = 2 * (n_slots + a->logits.size[1]); /* to count and to place */
     vk_call call = {.op = FM_OP_route,
                     .kernel = VK_KERNEL_route_sort,
-                    .group_size = group_size(s, SORT_SIZE_MOST, n_slots),
+                    .group_size = vk_group_size(s, VK_GROUP_SIZE_MOST, n_visits),
                     .constants = {(uint32_t)a->logits.size[1]},
                     .n_constants = 1};
     vk_bind(&call, s, &a->experts, VK_READ);
     vk_bind(&call, s, &a->offsets, VK_WRITE);
     vk_bind(&call, s, &a->row_token, VK_WRITE);
     vk_bind(&call, s, &a->slot_row, VK_WRITE);
-    push_size(&call, a->experts.stride[0]);
-    push_size(&call, a->row_token.stride[0]);
-    push_size(&call, a->slot_row.stride[0]);
-    push_size(&call, n_slots);
-    push_size(&call, a->experts.size[1]);
-    push_size(&call, SORT_STRETCH);
-    vk_groups(&call, (uint64_t)(n_slots + SORT_STRETCH - 1) / SORT_STRETCH);
+    vk_push_size(&call, a->experts.stride[0]);
+    vk_push_size(&call, a->row_token.stride[0]);
+    vk_push_size(&call, a->slot_row.stride[0]);
+    vk_push_size(&call, n_slots);
+    vk_push_size(&call, a->experts.size[1]);
+    vk_push_size(&call, SORT_STRETCH);
+    vk_groups(&call, (uint64_t)vk_ceil_div(n_slots, SORT_STRETCH));
     return vk_encode(s, &call);
 }
 
+/** Whether what the shaders keep of each expert, and of each group a bit, can be shared. */
+static bool is_shareable(const fm_device_state *s, const fm_route *a) {
+    enum { OTHERS = 2 * 128 + 2 }; /* words: of the chosen, or of a chunk of slots; the best */
+    int64_t n_words = a->logits.size[1] + vk_ceil_div(a->n_groups, 32) + OTHERS;
+    return n_words * 4 <= vk_shared_max(s);
+}
+
+/** FM_ERR_UNSUPPORTED where there are too many experts for the memory of a workgroup: 3,800 take less than
+ * every device has. */
 fm_status vk_route(fm_device_state *s, const fm_route *a) {
+    if (!is_shareable(s, a))
+        return vk_refuse(s, FM_OP_route, "so many experts do not fit the memory of a workgroup");
     FM_TRY(route_choose(s, a));
     return route_sort(s, a);
 }

@@ -6,48 +6,33 @@
 #include "vk.h"
 
 enum {
-    GROUP_SIZE_MOST = 128, /* invocations of a workgroup that every device has */
-    GROUP_SIZE_WIDE =
-        16, /* subgroups from here on are those of a device made for many invocations */
-    BLOCK_ELEMENTS = 1024, /* of a row that a workgroup takes: some for each of its invocations */
-};
+    BLOCK_ELEMENTS = 1024
+}; /* of a row that a workgroup takes: some for each of its invocations */
 
-/** A device with small subgroups runs them on a CPU's vectors: there one subgroup is best. */
-static uint32_t group_size(const fm_device_state *s) {
-    uint32_t size = vk_subgroup_size(s);
-    return size < GROUP_SIZE_WIDE ? size : GROUP_SIZE_MOST;
-}
-
-static vk_call call_begin(const fm_device_state *s, fm_op op, vk_kernel_id kernel) {
-    return (vk_call){.op = op, .kernel = kernel, .group_size = group_size(s)};
-}
-
-static void push_constant(vk_call *call, uint32_t value) {
-    call->constants[call->n_constants++] = value;
-}
-
-/** Buffers are no larger than a binding, so every size and stride that is used fits. */
-static void push_size(vk_call *call, int64_t n) {
-    vk_push_u32(call, (uint32_t)n);
+/** A call that goes through as many things in each workgroup. */
+static vk_call call_begin(const fm_device_state *s, fm_op op, vk_kernel_id kernel,
+                          int64_t n_visits) {
+    return (vk_call){
+        .op = op, .kernel = kernel, .group_size = vk_group_size(s, VK_GROUP_SIZE_MOST, n_visits)};
 }
 
 /** Pushes the size of a block and asks for the workgroups of n rows. */
 static void push_blocks(vk_call *call, int64_t n_rows, int64_t width) {
-    push_size(call, BLOCK_ELEMENTS);
-    vk_groups(call, (uint64_t)(n_rows * ((width + BLOCK_ELEMENTS - 1) / BLOCK_ELEMENTS)));
+    vk_push_size(call, BLOCK_ELEMENTS);
+    vk_groups(call, (uint64_t)(n_rows * vk_ceil_div(width, BLOCK_ELEMENTS)));
 }
 
 /* ---- Rows ---------------------------------------------------------------------------------------- */
 
 static fm_status embed_window(fm_device_state *s, const fm_embed *a, vk_window window) {
-    vk_call call = call_begin(s, FM_OP_embed, VK_KERNEL_embed);
-    push_constant(&call, vk_format_of(a->table->dtype));
+    vk_call call = call_begin(s, FM_OP_embed, VK_KERNEL_embed, BLOCK_ELEMENTS);
+    vk_push_constant(&call, vk_format_of(a->table->dtype));
     vk_bind(&call, s, &a->tokens, VK_READ);
     vk_bind_weight(&call, s, (const vk_weight *)a->table, window);
     vk_bind(&call, s, &a->y, VK_WRITE);
-    push_size(&call, a->y.size[0]);
-    push_size(&call, a->y.size[1]);
-    push_size(&call, a->y.stride[0]);
+    vk_push_size(&call, a->y.size[0]);
+    vk_push_size(&call, a->y.size[1]);
+    vk_push_size(&call, a->y.stride[0]);
     push_blocks(&call, a->y.size[0], a->y.size[1]);
     return vk_encode(s, &call);
 }
@@ -55,56 +40,55 @@ static fm_status embed_window(fm_device_state *s, const fm_embed *a, vk_window w
 fm_status vk_embed(fm_device_state *s, const fm_embed *a) {
     const vk_weight *table = (const vk_weight *)a->table;
     vk_window window;
-    fm_status status = FM_OK;
-    for (int64_t first = 0; !status && vk_weight_window(s, table, first, &window);
-         first += window.count)
-        status = embed_window(s, a, window);
-    return status;
+    for (int64_t first = 0; vk_weight_window(s, table, first, &window); first += window.count)
+        FM_TRY(embed_window(s, a, window));
+    return FM_OK;
 }
 
 fm_status vk_norm(fm_device_state *s, const fm_norm *a) {
-    vk_call call = call_begin(s, FM_OP_norm, VK_KERNEL_norm);
+    vk_call call = call_begin(s, FM_OP_norm, VK_KERNEL_norm, 2 * a->x.size[1]);
     vk_bind(&call, s, &a->x, VK_READ);
     vk_bind(&call, s, &a->weight, VK_READ);
     vk_bind(&call, s, &a->y, VK_WRITE);
-    push_size(&call, a->x.size[0]);
-    push_size(&call, a->x.size[1]);
-    push_size(&call, a->x.stride[0]);
-    push_size(&call, a->y.stride[0]);
+    vk_push_size(&call, a->x.size[0]);
+    vk_push_size(&call, a->x.size[1]);
+    vk_push_size(&call, a->x.stride[0]);
+    vk_push_size(&call, a->y.stride[0]);
     vk_push_f32(&call, a->eps);
     vk_groups(&call, (uint64_t)a->x.size[0]);
     return vk_encode(s, &call);
 }
 
 fm_status vk_gate_mul(fm_device_state *s, const fm_gate_mul *a) {
-    vk_call call = call_begin(s, FM_OP_gate_mul, VK_KERNEL_gate_mul);
+    vk_call call = call_begin(s, FM_OP_gate_mul, VK_KERNEL_gate_mul, BLOCK_ELEMENTS);
     vk_bind(&call, s, &a->gate, VK_READ);
     vk_bind(&call, s, &a->up, VK_READ);
     vk_bind(&call, s, &a->y, VK_WRITE);
-    push_size(&call, a->y.size[0]);
-    push_size(&call, a->y.size[1]);
-    push_size(&call, a->gate.stride[0]);
-    push_size(&call, a->up.stride[0]);
-    push_size(&call, a->y.stride[0]);
+    vk_push_size(&call, a->y.size[0]);
+    vk_push_size(&call, a->y.size[1]);
+    vk_push_size(&call, a->gate.stride[0]);
+    vk_push_size(&call, a->up.stride[0]);
+    vk_push_size(&call, a->y.stride[0]);
     push_blocks(&call, a->y.size[0], a->y.size[1]);
     return vk_encode(s, &call);
 }
 
 fm_status vk_gather_rows(fm_device_state *s, const fm_gather_rows *a) {
-    vk_call call = call_begin(s, FM_OP_gather_rows, VK_KERNEL_gather_rows);
-    push_constant(&call, a->weights.buf != NULL);
-    push_constant(&call, a->accumulate);
+    int64_t n_visits = BLOCK_ELEMENTS * (2 + a->rows.size[1]);
+    vk_call call = call_begin(s, FM_OP_gather_rows, VK_KERNEL_gather_rows, n_visits);
+    vk_push_constant(&call, a->weights.buf != NULL);
+    vk_push_constant(&call, a->accumulate);
     vk_bind(&call, s, &a->x, VK_READ);
     vk_bind(&call, s, &a->rows, VK_READ);
     vk_bind(&call, s, &a->weights, VK_READ);
     vk_bind(&call, s, &a->y, a->accumulate ? VK_READ_WRITE : VK_WRITE);
-    push_size(&call, a->y.size[0]);
-    push_size(&call, a->rows.size[1]);
-    push_size(&call, a->y.size[1]);
-    push_size(&call, a->x.stride[0]);
-    push_size(&call, a->rows.stride[0]);
-    push_size(&call, a->weights.buf ? a->weights.stride[0] : 0);
-    push_size(&call, a->y.stride[0]);
+    vk_push_size(&call, a->y.size[0]);
+    vk_push_size(&call, a->rows.size[1]);
+    vk_push_size(&call, a->y.size[1]);
+    vk_push_size(&call, a->x.stride[0]);
+    vk_push_size(&call, a->rows.stride[0]);
+    vk_push_size(&call, a->weights.buf ? a->weights.stride[0] : 0);
+    vk_push_size(&call, a->y.stride[0]);
     push_blocks(&call, a->y.size[0], a->y.size[1]);
     return vk_encode(s, &call);
 }
@@ -113,20 +97,20 @@ fm_status vk_gather_rows(fm_device_state *s, const fm_gather_rows *a) {
 
 fm_status vk_rope(fm_device_state *s, const fm_rope *a) {
     int64_t n_pairs = a->x.size[2] / 2;
-    vk_call call = call_begin(s, FM_OP_rope, VK_KERNEL_rope);
-    push_constant(&call, a->pairing == FM_ROPE_PAIRING_INTERLEAVED);
+    vk_call call = call_begin(s, FM_OP_rope, VK_KERNEL_rope, BLOCK_ELEMENTS);
+    vk_push_constant(&call, a->pairing == FM_ROPE_PAIRING_INTERLEAVED);
     vk_bind(&call, s, &a->x, VK_READ);
     vk_bind(&call, s, &a->positions, VK_READ);
     vk_bind(&call, s, &a->table, VK_READ);
     vk_bind(&call, s, &a->y, VK_WRITE);
-    push_size(&call, a->x.size[0]);
-    push_size(&call, a->x.size[1]);
-    push_size(&call, n_pairs);
-    push_size(&call, a->x.stride[0]);
-    push_size(&call, a->x.stride[1]);
-    push_size(&call, a->table.stride[0]);
-    push_size(&call, a->y.stride[0]);
-    push_size(&call, a->y.stride[1]);
+    vk_push_size(&call, a->x.size[0]);
+    vk_push_size(&call, a->x.size[1]);
+    vk_push_size(&call, n_pairs);
+    vk_push_size(&call, a->x.stride[0]);
+    vk_push_size(&call, a->x.stride[1]);
+    vk_push_size(&call, a->table.stride[0]);
+    vk_push_size(&call, a->y.stride[0]);
+    vk_push_size(&call, a->y.stride[1]);
     push_blocks(&call, a->x.size[0], a->x.size[1] * n_pairs);
     return vk_encode(s, &call);
 }
@@ -140,19 +124,19 @@ static bool writes_pairs(const fm_tensor *cache) {
 fm_status vk_cache_write(fm_device_state *s, const fm_cache_write *a) {
     bool pairs = writes_pairs(&a->cache), halves = a->cache.dtype == FM_DTYPE_BF16 && !pairs;
     int64_t n_units = pairs ? a->x.size[2] / 2 : a->x.size[2];
-    vk_call call = call_begin(s, FM_OP_cache_write, VK_KERNEL_cache_write);
-    push_constant(&call, vk_format_of(a->cache.dtype));
-    push_constant(&call, pairs);
+    vk_call call = call_begin(s, FM_OP_cache_write, VK_KERNEL_cache_write, BLOCK_ELEMENTS);
+    vk_push_constant(&call, vk_format_of(a->cache.dtype));
+    vk_push_constant(&call, pairs);
     vk_bind(&call, s, &a->x, VK_READ);
     vk_bind(&call, s, &a->rows, VK_READ);
     vk_bind(&call, s, &a->cache, halves ? VK_READ_WRITE : VK_WRITE);
-    push_size(&call, a->x.size[0]);
-    push_size(&call, a->x.size[1]);
-    push_size(&call, n_units);
-    push_size(&call, a->x.stride[0]);
-    push_size(&call, a->x.stride[1]);
-    push_size(&call, a->cache.stride[0]);
-    push_size(&call, a->cache.stride[1]);
+    vk_push_size(&call, a->x.size[0]);
+    vk_push_size(&call, a->x.size[1]);
+    vk_push_size(&call, n_units);
+    vk_push_size(&call, a->x.stride[0]);
+    vk_push_size(&call, a->x.stride[1]);
+    vk_push_size(&call, a->cache.stride[0]);
+    vk_push_size(&call, a->cache.stride[1]);
     push_blocks(&call, a->x.size[0], a->x.size[1] * n_units);
     return vk_encode(s, &call);
 }

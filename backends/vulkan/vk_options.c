@@ -32,16 +32,18 @@ static fm_status parse_one(const char *option, size_t length, vk_options *out, f
     size_t n;
     if (has_value(option, length, "loader", &value, &n))
         return take_path("loader", value, n, out->loader, err);
-    if (has_value(option, length, "cache", &value, &n))
+    if (has_value(option, length, "cache", &value, &n)) {
+        out->no_cache = is_option(value, n, "off");
         return take_path("cache", value, n, out->cache, err);
+    }
     if (is_option(option, length, "validate"))
         out->validate = true;
     else if (is_option(option, length, "staging"))
         out->staging = true;
     else
         return error_set(err, FM_ERR_ARG,
-                         "Vulkan has no option \"%.*s\": use validate, staging, loader=PATH or "
-                         "cache=DIR",
+                         "Vulkan has no option \"%.*s\": use validate, staging, loader=PATH, "
+                         "cache=DIR or cache=off",
                          (int)(length < 100 ? length : 100), option);
     return FM_OK;
 }

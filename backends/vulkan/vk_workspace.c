@@ -3,9 +3,7 @@
 #include "vk_device.h"
 
 enum {
-    SPLIT_KEYS = 512,      /* of attend: a partial result each */
-    TASK_HEADS_MOST = 4,   /* heads whose partial results are made together */
-    TOKEN_HEADS_MOST = 128 /* a token of more heads takes a batch more where tokens are few */
+    TOKEN_HEADS_MOST = 128, /* a token of more heads takes a batch more where tokens are few */
 };
 
 /** What attend keeps where all steps fit in one batch. More would not make it faster. */
@@ -17,15 +15,15 @@ static const uint64_t HEAD_BYTES = 4u << 20;
 /** Bytes of the partial results of one head, for a token that attends to all of the context: for each
  * split the largest score, the sum of weights, and values. */
 static uint64_t attend_head_bytes(const fm_device_params *params) {
-    uint64_t n_keys =
-        (uint64_t)cache_page_count(params->max_context) * (uint64_t)FM_CACHE_PAGE_ROWS;
-    return (n_keys + SPLIT_KEYS - 1) / SPLIT_KEYS * (2 + FM_VALUE_DIM_MAX) * sizeof(float);
+    int64_t n_keys = (int64_t)cache_page_count(params->max_context) * FM_CACHE_PAGE_ROWS;
+    uint64_t n_splits = (uint64_t)vk_ceil_div(n_keys, VK_ATTEND_SPLIT_KEYS);
+    return n_splits * (2 + FM_VALUE_DIM_MAX) * sizeof(float);
 }
 
 /** 0 where one split is all there is: then attend writes its results at once. */
 static uint64_t attend_bytes(const fm_device_params *params, uint64_t buf_max) {
-    uint64_t head = attend_head_bytes(params), least = TASK_HEADS_MOST * head;
-    if (params->max_context <= SPLIT_KEYS) return 0;
+    uint64_t head = attend_head_bytes(params), least = VK_ATTEND_HEADS_MOST * head;
+    if (params->max_context <= VK_ATTEND_SPLIT_KEYS) return 0;
     uint64_t size = (uint64_t)params->max_tokens * TOKEN_HEADS_MOST * head;
     if (size > ATTEND_BYTES_MOST) size = ATTEND_BYTES_MOST;
     if (size < least) size = least;

@@ -34,7 +34,8 @@ static void *take(int32_t **at, size_t n) {
     return taken;
 }
 
-/** Cuts the memory into arrays, in the order of their declaration. */
+/** Cuts the memory into the arrays that go to the device, in the order of their declaration, and what
+ * comes back. */
 static void place(head *h) {
     size_t n_rows = (size_t)h->limits.max_rows, n_edits = n_rows * (size_t)h->limits.row_edits;
     int32_t *at = h->memory;
@@ -44,12 +45,7 @@ static void place(head *h) {
     h->edits.adds = take(&at, n_edits);
     h->mask = take(&at, n_rows * (size_t)mask_words(h));
     h->temperatures = take(&at, n_rows);
-    h->ids = take(&at, n_rows * FM_HEAD_TOP_MAX);
-    h->values = take(&at, n_rows * FM_HEAD_TOP_MAX);
-    h->raw = take(&at, n_rows * FM_HEAD_TOP_MAX);
-    h->best_ids = take(&at, n_rows * FM_HEAD_TOP_MAX);
-    h->best_raw = take(&at, n_rows * FM_HEAD_TOP_MAX);
-    h->sums = take(&at, n_rows * SUMS);
+    h->found = at;
 }
 
 fm_status head_new(fm_device *dev, const head_limits *limits, head *out, fm_error *err) {
@@ -150,6 +146,21 @@ static int32_t n_candidates(const head *h) {
     return h->greedy ? 1 : FM_HEAD_TOP_MAX;
 }
 
+/** Cuts `found` into the arrays of a step, one right behind the other, so that one read brings them all:
+ * on a device whose memory the host does not see each read is a submission. Returns their elements. */
+static int64_t place_found(head *h) {
+    size_t n_rows = (size_t)h->n_rows, n_best = (size_t)h->n_best;
+    size_t n_each = n_rows * (size_t)n_candidates(h);
+    int32_t *at = h->found;
+    h->ids = take(&at, n_each);
+    h->values = take(&at, n_each);
+    h->raw = take(&at, n_each);
+    h->best_ids = take(&at, n_rows * n_best);
+    h->best_raw = take(&at, n_rows * n_best);
+    h->sums = take(&at, n_rows * SUMS);
+    return at - h->found;
+}
+
 static void name_outputs(const head *h, fm_head_topk *a) {
     a->ids = view(h, h->ids, FM_DTYPE_I32, h->n_rows, n_candidates(h));
     a->values = view(h, h->values, FM_DTYPE_F32, h->n_rows, n_candidates(h));
@@ -164,25 +175,19 @@ fm_status head_encode(head *h, fm_tensor logits) {
     bool kept, edited = h->offsets[h->n_rows] > 0;
     int64_t form = logits.offset * 4 + h->masked * 2 + edited;
     const fm_record_key key = {.owner = h, .sizes = {h->n_rows, n_candidates(h), h->n_best, form}};
-    h->args = (fm_head_topk){.logits = logits};
-    name_inputs(h, &h->args);
-    name_outputs(h, &h->args);
-    FM_TRY(upload(h, &h->args));
+    fm_head_topk args = {.logits = logits};
+    h->n_found = place_found(h);
+    name_inputs(h, &args);
+    name_outputs(h, &args);
+    FM_TRY(upload(h, &args));
     FM_TRY(device_record(h->dev, &key, &kept));
     if (kept) return FM_OK;
-    FM_TRY(op_head_topk(h->dev, &h->args));
+    FM_TRY(op_head_topk(h->dev, &args));
     return device_record_end(h->dev);
 }
 
 fm_status head_read(head *h) {
-    const fm_head_topk *a = &h->args;
-    FM_TRY(device_read(h->dev, a->ids, h->ids));
-    FM_TRY(device_read(h->dev, a->values, h->values));
-    FM_TRY(device_read(h->dev, a->raw, h->raw));
-    FM_TRY(device_read(h->dev, a->sums, h->sums));
-    if (h->n_best == 0) return FM_OK;
-    FM_TRY(device_read(h->dev, a->best_ids, h->best_ids));
-    return device_read(h->dev, a->best_raw, h->best_raw);
+    return device_read(h->dev, view(h, h->found, FM_DTYPE_I32, h->n_found, 0), h->found);
 }
 
 /* ---- What was found -------------------------------------------------------------------------- */

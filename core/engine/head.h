@@ -25,10 +25,12 @@ typedef struct head {
     bool greedy;    /* all rows are: one candidate is enough */
     bool masked;    /* some row has a mask */
 
-    int32_t *offsets;     /* [L + 1] */
-    penalty_edits edits;  /* arrays of [L * R], the edits of a row behind those of the row before */
-    uint32_t *mask;       /* [L, (V + 31) / 32] */
-    float *temperatures;  /* [L] */
+    int32_t *offsets;    /* [L + 1] */
+    penalty_edits edits; /* arrays of [L * R], the edits of a row behind those of the row before */
+    uint32_t *mask;      /* [L, (V + 31) / 32] */
+    float *temperatures; /* [L] */
+    int32_t *found;      /* [n_found] the arrays that follow, as head_encode has cut it */
+    int64_t n_found;
     int32_t *ids;         /* [L, K] */
     float *values, *raw;  /* [L, K] */
     int32_t *best_ids;    /* [L, A] */
@@ -37,7 +39,6 @@ typedef struct head {
     void *memory;         /* of all these arrays */
     penalty_edits *views; /* [L] the edits of a row */
     fm_buf *buf;          /* the same arrays on the device, one after the other */
-    fm_head_topk args;    /* of head_encode */
 } head;
 
 fm_status head_new(fm_device *dev, const head_limits *limits, head *out, fm_error *err);
@@ -60,7 +61,7 @@ fm_status head_encode(head *h, fm_tensor logits);
 /** Reads what head_encode found, after it was submitted and waited for. */
 fm_status head_read(head *h);
 
-/** What was found for row i, for sampler_draw; valid until the next head_read. */
+/** What was found for row i, for sampler_draw; valid until the next head_encode. */
 sampler_row head_row(const head *h, int32_t i);
 
 /** For sampler_draw_all: row i with `logits` [V], the same read from the device. */

@@ -10,6 +10,7 @@ data=$(dirname "$0")/../data
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
+export FATHOM_CACHE="$work/cache" # what a device keeps is not the user's
 
 # shellcheck disable=SC2034 # the suites use it
 tab=$(printf '\t')

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-
 /* ---- Subjects -------------------------------------------------------------------------------- */
 
 /* The reference reads weights and caches as the device has rounded them, so only the arithmetic in
@@ -48,8 +47,9 @@ static const subject subjects[] = {
     {"cpu avx512, 1 thread", CPU_SUBJECT("avx512", 1)},
     {"cpu avx512, 2 threads", CPU_SUBJECT("avx512", 2)},
     {"cpu best, 3 threads", CPU_SUBJECT(NULL, 3)},
-    {"vulkan", .backend = "vulkan", .options = "validate", .tolerances = vulkan_tolerances},
-    {"vulkan staging, deterministic", .backend = "vulkan", .options = "validate,staging",
+    {"vulkan", .backend = "vulkan", .options = "validate,cache=off",
+     .tolerances = vulkan_tolerances},
+    {"vulkan staging, deterministic", .backend = "vulkan", .options = "validate,cache=off,staging",
      .deterministic = true, .by_rule = true, .tolerances = vulkan_tolerances},
     {"vulkan at its least, deterministic", .backend = "vulkan", .options = "validate," SHIM_OPTION,
      .mask = &least_device, .deterministic = true, .by_rule = true,

@@ -11,8 +11,8 @@
 typedef struct suite_model {
     bool is_cpu;
     char device
-        [48]; /* as in fm_model_params: with the device's own checks, where these are installed */
-    char cut[2][64];  /* the first layer on it and the others on the CPU, and the other way round */
+        [64]; /* as in fm_model_params: with the device's own checks, where these are installed */
+    char cut[2][80];  /* the first layer on it and the others on the CPU, and the other way round */
     int32_t n_errors; /* lines of the log at FM_LOG_ERROR */
 } suite_model;
 
@@ -44,13 +44,13 @@ static inline bool suite_model_opens(suite_model *s, const char *dir, const char
 /** False, with the reason, where the device is not there. The checkpoint in `dir` is opened on it. */
 static inline bool suite_model_init(suite_model *s, const suite_device *device, const char *dir,
                                     fm_error *err) {
-    char text[48];
+    char text[64];
     *s = (suite_model){.is_cpu = strcmp(device->backend, "cpu") == 0};
     if (s->is_cpu) return suite_model_opens(s, dir, "cpu", err);
-    snprintf(text, sizeof text, "%.19s:%d,validate", device->backend, (int)device->index);
+    snprintf(text, sizeof text, "%.19s:%d,cache=off,validate", device->backend, (int)device->index);
     if (!suite_model_opens(s, dir, text, err)) {
         fm_error unchecked = *err;
-        *strchr(text, ',') = '\0';
+        *strrchr(text, ',') = '\0';
         if (!suite_model_opens(s, dir, text, err)) return false;
         print_message("skip: without checks: %s\n", unchecked.text);
     }

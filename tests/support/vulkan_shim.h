@@ -5,8 +5,9 @@
 #include "base/os.h"
 #include "vulkan/shim/shim.h"
 
-#define SHIM_PATH   BUILD_DIR "/tests/libvulkan_shim.so"
-#define SHIM_OPTION "loader=" SHIM_PATH
+#define SHIM_PATH BUILD_DIR "/tests/libvulkan_shim.so"
+/* Suites leave the user's cache alone. */
+#define SHIM_OPTION "cache=off,loader=" SHIM_PATH
 
 /** The shim's control; NULL where it was not built, for want of Vulkan's headers. */
 static inline shim_control *shim_open(void) {

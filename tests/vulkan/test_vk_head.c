@@ -226,6 +226,25 @@ static void vk_head_long_rows_take_turns(void **state) {
     case_free(&c);
 }
 
+/* A row's sums are the same to the bit whatever its neighbours want of theirs. */
+static void vk_head_sums_do_not_depend_on_what_is_asked(void **state) {
+    vk_rig *rig = *state;
+    VK_RIG_NEED(rig);
+    head_case c = {.n_rows = 19, .n_ids = 130000, .n_best = 1, .n_raw = 1};
+    head_results few, many;
+    case_new(&c);
+    fill_long(&c);
+    results_new(&c, &few);
+    run(rig->dev, &c, &few);
+    c.n_best = c.n_raw = 128;
+    results_new(&c, &many);
+    run(rig->dev, &c, &many);
+    assert_memory_equal(few.sums, many.sums, (size_t)(c.n_rows * SUMS) * sizeof(float));
+    results_free(&few);
+    results_free(&many);
+    case_free(&c);
+}
+
 /* Half a million ids are merged, more are refused. */
 static void vk_head_takes_half_a_million_ids(void **state) {
     vk_rig *rig = *state;
@@ -247,6 +266,7 @@ static void vk_head_takes_half_a_million_ids(void **state) {
     fm_tensor *outputs[] = {&a.ids, &a.values, &a.raw, &a.sums};
     for (int i = 0; i < 4; i++) outputs[i]->offset = n_ids + i;
     assert_int_equal(op_head_topk(rig->dev, &a), FM_ERR_UNSUPPORTED);
+    assert_non_null(strstr(rig->last_warning, "cannot do this head_topk"));
     buf_free(rig->dev, buf);
 }
 
@@ -255,6 +275,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(vk_head_edits_are_rounded_like_the_cpus, rig_open,
                                         rig_close),
         cmocka_unit_test_setup_teardown(vk_head_long_rows_take_turns, rig_open, rig_close),
+        cmocka_unit_test_setup_teardown(vk_head_sums_do_not_depend_on_what_is_asked, rig_open,
+                                        rig_close),
         cmocka_unit_test_setup_teardown(vk_head_takes_half_a_million_ids, rig_open, rig_close),
     };
     return cmocka_run_group_tests_name("test_vk_head", tests, NULL, NULL);

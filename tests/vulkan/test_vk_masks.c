@@ -20,6 +20,11 @@ static void vk_masks_optional_abilities_are_not_needed(void **state) {
         {.numbers_16_bit = true},
         {.mapped_local = true},
         {.binding_max = 4 << 20},
+        {.shared_max = 16 << 10},
+        {.subgroup_size =
+             32}, /* the emulated device has less: so workgroups of a graphics card run */
+        {.subgroup_size = 128},
+        {.subgroup_size = 24}, /* no power of two */
         {.subgroup_arithmetic = true, .numbers_16_bit = true, .mapped_local = true},
     };
     const char *options;
@@ -73,6 +78,13 @@ static void vk_masks_are_seen(void **state) {
     assert_int_equal(device_list(backend, SHIM_OPTION, &masked, 1, &n, NULL), FM_OK);
     assert_true(masked.buf_max <= 1 << 20 && masked.buf_max < open.buf_max);
     assert_true(masked.memory_total <= 64 << 20 && masked.memory_total < open.memory_total);
+    shim->mask = (shim_mask){.subgroup_size = 128};
+    assert_int_equal(device_list(backend, SHIM_OPTION, &masked, 1, &n, NULL), FM_OK);
+    assert_non_null(strstr(masked.abilities, "subgroups of 128, arithmetic"));
+    /* Sums over subgroups of any other size are not made: workgroups would not be whole ones. */
+    shim->mask = (shim_mask){.subgroup_size = 24};
+    assert_int_equal(device_list(backend, SHIM_OPTION, &masked, 1, &n, NULL), FM_OK);
+    assert_non_null(strstr(masked.abilities, "no arithmetic"));
     assert_int_equal(shim_live_count(shim), 0);
 }
 

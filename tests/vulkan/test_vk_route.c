@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "model/router.h"
+#include "support/vulkan_shim.h"
 #include "vk_rig.h"
 #include "vk_view.h"
 
@@ -43,7 +44,8 @@ static int64_t count_logits(const route_case *c) {
 
 /* ---- On the device --------------------------------------------------------------------------- */
 
-static void run_device(fm_device *dev, const route_case *c, router_plan *plan) {
+/** Returns what route does; the plan means something where that is FM_OK. */
+static fm_status run_device(fm_device *dev, const route_case *c, router_plan *plan) {
     int64_t n_tokens = c->n_tokens, n_experts = c->params.n_experts, k = c->params.top_k;
     fm_route a = {.logits = vk_view_new(dev, FM_DTYPE_F32, n_tokens, n_experts),
                   .n_groups = c->params.n_groups,
@@ -58,7 +60,7 @@ static void run_device(fm_device *dev, const route_case *c, router_plan *plan) {
     if (c->has_bias) a.bias = vk_view_new(dev, FM_DTYPE_F32, n_experts, 0);
     vk_view_copy(dev, &a.logits, c->logits, true);
     if (c->has_bias) vk_view_copy(dev, &a.bias, c->bias, true);
-    vk_view_demand(dev, op_route(dev, &a), "route");
+    fm_status status = op_route(dev, &a);
     uint64_t ticket;
     vk_view_demand(dev, device_submit(dev, &ticket), "submit");
     vk_view_demand(dev, device_wait(dev, ticket), "wait");
@@ -70,6 +72,7 @@ static void run_device(fm_device *dev, const route_case *c, router_plan *plan) {
     }
     buf_free(dev, a.logits.buf);
     if (c->has_bias) buf_free(dev, a.bias.buf);
+    return status;
 }
 
 /* ---- Comparisons ----------------------------------------------------------------------------- */
@@ -147,7 +150,7 @@ static int check_case(fm_device *dev, route_case *c) {
     assert_int_equal(router_plan_new(&c->params, c->n_tokens, &got, NULL), FM_OK);
     assert_int_equal(router_plan_new(&c->params, c->n_tokens, &expected, NULL), FM_OK);
     router_route(&c->params, c->logits, c->n_tokens, &expected);
-    run_device(dev, c, &got);
+    vk_view_demand(dev, run_device(dev, c, &got), "route");
     for (int32_t t = 0; t < c->n_tokens; t++) n_excused += compare_token(c, t, &got, &expected);
     check_sorted(c, &got);
     router_plan_free(&got);
@@ -254,10 +257,11 @@ static void vk_route_takes_any_size(void **state) {
     static const struct {
         const char *name;
         int32_t n_tokens, n_experts, n_groups, top_groups, top_k;
-    } sizes[] = {{"a long step", 512, 256, 8, 4, 8},     {"most experts", 5, 4096, 1, 1, 16},
-                 {"many groups", 3, 4096, 4096, 7, 5},   {"most choices", 9, 256, 1, 1, 128},
-                 {"all chosen", 17, 64, 4, 4, 64},       {"the longest step", 8192, 24, 1, 1, 16},
-                 {"the most of all", 2, 4096, 8, 8, 128}};
+    } sizes[] = {
+        {"a long step", 512, 256, 8, 4, 8},      {"most experts", 5, 4096, 1, 1, 16},
+        {"many groups", 3, 4096, 4096, 7, 5},    {"most choices", 9, 256, 1, 1, 128},
+        {"all chosen", 17, 64, 4, 4, 64},        {"the longest step", 8192, 24, 1, 1, 16},
+        {"the most of all", 2, 4096, 8, 8, 128}, {"many of many groups", 2, 4096, 2048, 760, 128}};
     vk_rig *rig = *state;
     VK_RIG_NEED(rig);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -277,6 +281,37 @@ static void vk_route_takes_any_size(void **state) {
     }
 }
 
+/* The memory that every device lets a workgroup share: experts that do not fit are refused. */
+static void vk_route_needs_no_more_memory_than_there_is(void **state) {
+    vk_rig rig;
+    shim_control *shim = shim_open();
+    (void)state;
+    if (!shim) skip();
+    shim->mask = (shim_mask){.shared_max = 16 << 10};
+    vk_rig_open_for(&rig, SHIM_OPTION, 64, 64 * 16);
+    VK_RIG_NEED(&rig);
+    for (int32_t n_experts = 3800; n_experts <= 4096; n_experts += 4096 - 3800) {
+        uint64_t random = 5;
+        route_case c;
+        router_params params = {
+            .n_experts = n_experts, .top_k = 8, .n_groups = 1, .top_groups = 1, .scale = 1};
+        router_plan plan;
+        case_new(&c, "a small memory", params, 3);
+        fill_case(&c, &random, value_tied);
+        if (n_experts < 4096) {
+            assert_int_equal(check_case(rig.dev, &c), 0);
+        } else {
+            assert_int_equal(router_plan_new(&c.params, c.n_tokens, &plan, NULL), FM_OK);
+            assert_int_equal(run_device(rig.dev, &c, &plan), FM_ERR_UNSUPPORTED);
+            assert_non_null(strstr(rig.last_warning, "cannot do this route"));
+            router_plan_free(&plan);
+        }
+        case_free(&c);
+    }
+    vk_rig_close(&rig);
+    shim->mask = (shim_mask){0};
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(vk_route_gives_the_routers_plan, rig_open, rig_close),
@@ -284,6 +319,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(vk_route_gives_valid_ids_of_logits_that_are_not_finite,
                                         rig_open, rig_close),
         cmocka_unit_test_setup_teardown(vk_route_takes_any_size, rig_open, rig_close),
+        cmocka_unit_test(vk_route_needs_no_more_memory_than_there_is),
     };
     return cmocka_run_group_tests_name("test_vk_route", tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 static void take_line(void *user, fm_log_level level, const char *line) {
     vk_rig *rig = user;
+    if (level == FM_LOG_WARN) snprintf(rig->last_warning, sizeof rig->last_warning, "%s", line);
     if (level < FM_LOG_ERROR) return;
     rig->n_errors++;
     snprintf(rig->last_error, sizeof rig->last_error, "%s", line);
@@ -38,9 +39,10 @@ void vk_rig_open_with(vk_rig *rig, const char *options, fm_device_params params)
     char validated[1024];
     *rig = (vk_rig){0};
     if (backend_find("vulkan", &rig->backend, &rig->err) != FM_OK) return;
-    snprintf(validated, sizeof validated, "validate%s%s", *options ? "," : "", options);
+    snprintf(validated, sizeof validated, "validate,cache=off%s%s", *options ? "," : "", options);
     fm_status status = open_with(rig, params, validated);
-    if (status == FM_ERR_UNSUPPORTED) status = open_with(rig, params, options);
+    const char *unchecked = strchr(validated, ',') + 1;
+    if (status == FM_ERR_UNSUPPORTED) status = open_with(rig, params, unchecked);
     if (status != FM_OK && status != FM_ERR_UNSUPPORTED)
         fail_msg("a Vulkan device is there but does not open: %s", rig->err.text);
 }

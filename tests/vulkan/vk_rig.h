@@ -13,9 +13,11 @@ typedef struct vk_rig {
     fm_error err;              /* why */
     int32_t n_errors;          /* lines of the log at FM_LOG_ERROR */
     char last_error[500];
+    char last_warning[500];
 } vk_rig;
 
-/** Opens the first device with these options, with `validate` too where the layer is installed. */
+/** Opens the first device with these options, without the user's cache, with `validate` too where the layer
+ * is installed. */
 void vk_rig_open(vk_rig *rig, const char *options);
 /** The same, for steps of as many tokens and rows. */
 void vk_rig_open_for(vk_rig *rig, const char *options, int32_t max_tokens, int32_t max_rows);

@@ -22,6 +22,7 @@ typedef struct state {
 
 static void take_line(void *user, fm_log_level level, const char *line) {
     vk_work *work = user;
+    work->n_told += level > FM_LOG_DEBUG;
     if (level != FM_LOG_ERROR) return;
     work->n_errors++;
     snprintf(work->last_error, sizeof work->last_error, "%s", line);
@@ -93,7 +94,7 @@ fm_status vk_work_run(vk_work *work, fm_error *err) {
                                      .max_context = 1024,
                                      .n_threads = 1,
                                      .options = work->options};
-    work->n_errors = 0;
+    work->n_errors = work->n_told = 0;
     if (shim) shim->mask = work->mask ? *work->mask : nothing;
     fm_status status = backend_find(work->backend, &backend, err);
     if (status == FM_OK)

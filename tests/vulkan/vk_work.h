@@ -16,7 +16,8 @@ typedef struct vk_work {
     const char *options;   /* of the device */
     const shim_mask *mask; /* put on before it is opened; NULL: nothing is masked */
     float result[WORK_N];  /* [WORK_TOKENS, WORK_WIDTH] */
-    int32_t n_errors;      /* lines of the log at FM_LOG_ERROR */
+    int32_t n_told;        /* lines of the log that are more than FM_LOG_DEBUG */
+    int32_t n_errors;      /* those at FM_LOG_ERROR */
     char last_error[300];
 } vk_work;
 

@@ -47,11 +47,13 @@ typedef struct shim_mask {
     bool subgroup_arithmetic; /* no sums over subgroups, and no shader that contains one */
     bool numbers_16_bit;      /* neither 16-bit storage nor arithmetic */
     bool timeline_semaphore;
-    bool synchronization2; /* neither as a feature nor as an extension */
-    bool push_descriptor;  /* no such extension */
-    bool mapped_local;     /* memory of the device cannot be mapped; a second type can */
-    uint32_t binding_max;  /* bytes of one storage buffer binding; 0: as it is */
-    uint64_t memory_max;   /* bytes of each heap, and of all allocations; 0: as it is */
+    bool synchronization2;  /* neither as a feature nor as an extension */
+    bool push_descriptor;   /* no such extension */
+    bool mapped_local;      /* memory of the device cannot be mapped; a second type can */
+    uint32_t binding_max;   /* bytes of one storage buffer binding; 0: as it is */
+    uint32_t shared_max;    /* bytes that a workgroup shares; 0: as it is */
+    uint32_t subgroup_size; /* that it says it has; 0: as it is */
+    uint64_t memory_max;    /* bytes of each heap, and of all allocations; 0: as it is */
 } shim_mask;
 
 typedef struct shim_counts {

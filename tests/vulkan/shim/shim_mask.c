@@ -9,11 +9,14 @@
 /* ---- Properties --------------------------------------------------------------------------------- */
 
 static void mask_limits(VkPhysicalDeviceLimits *limits) {
-    uint32_t max = shim.mask.binding_max;
+    uint32_t max = shim.mask.binding_max, shared = shim.mask.shared_max;
     if (max && limits->maxStorageBufferRange > max) limits->maxStorageBufferRange = max;
+    if (shared && limits->maxComputeSharedMemorySize > shared)
+        limits->maxComputeSharedMemorySize = shared;
 }
 
-static void mask_subgroup(VkSubgroupFeatureFlags *operations) {
+static void mask_subgroup(uint32_t *size, VkSubgroupFeatureFlags *operations) {
+    if (shim.mask.subgroup_size) *size = shim.mask.subgroup_size;
     /* Without arithmetic there are neither its clusters nor its scans. */
     if (shim.mask.subgroup_arithmetic)
         *operations &=
@@ -31,11 +34,14 @@ VKAPI_ATTR void VKAPI_CALL shim_GetPhysicalDeviceProperties2(VkPhysicalDevice ph
     next.GetPhysicalDeviceProperties2(physical, out);
     mask_limits(&out->properties.limits);
     for (VkBaseOutStructure *s = out->pNext; s; s = s->pNext) {
-        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES)
-            mask_subgroup(&((VkPhysicalDeviceSubgroupProperties *)(void *)s)->supportedOperations);
-        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES)
-            mask_subgroup(
-                &((VkPhysicalDeviceVulkan11Properties *)(void *)s)->subgroupSupportedOperations);
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES) {
+            VkPhysicalDeviceSubgroupProperties *p = (void *)s;
+            mask_subgroup(&p->subgroupSize, &p->supportedOperations);
+        }
+        if (s->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES) {
+            VkPhysicalDeviceVulkan11Properties *p = (void *)s;
+            mask_subgroup(&p->subgroupSize, &p->subgroupSupportedOperations);
+        }
     }
 }
 
