@@ -52,6 +52,9 @@ int columns_run(int argc, char **argv, const char *name, const struct CMUnitTest
 #define COLUMNS_RUN(name, tests)                                                                   \
     columns_run(argc, argv, name, tests, sizeof(tests) / sizeof((tests)[0]))
 
+/** Puts on what the column's device was opened with: bindings do it, before other calls it is the test's. */
+void column_wear(const column *col);
+
 /** Whether the device has the formats that a shape asks for. */
 bool column_takes(const column *col, const op_shape *shape);
 /** Whether its buffers can be as large as a case's slabs. */
