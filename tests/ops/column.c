@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-
 /* ---- Subjects -------------------------------------------------------------------------------- */
 
 /* The reference reads weights and caches as the device has rounded them, so only the arithmetic in
@@ -169,17 +168,16 @@ int columns_run(int argc, char **argv, const char *name, const struct CMUnitTest
     return columns_close(&all_columns) ? n_failed : n_failed + 1;
 }
 
-bool column_takes(const column *col, const op_shape *shape) {
+column_lack column_lacks(const column *col, const op_case *c) {
     const fm_device_info *info = device_info(col->dev);
-    const op_definition *d = op_entries[shape->op].definition;
-    return (!d->weight || (info->weight_dtypes >> shape->weight & 1u)) &&
-           (!d->cached || (info->cache_dtypes >> shape->cache & 1u));
-}
-
-bool column_holds(const column *col, const op_case *c) {
+    const op_entry *entry = &op_entries[c->shape.op];
+    const op_definition *d = entry->definition;
+    if (entry->is_offered && !entry->is_offered(col->dev)) return LACKS_OPERATION;
+    if (d->weight && !(info->weight_dtypes >> c->shape.weight & 1u)) return LACKS_FORMAT;
+    if (d->cached && !(info->cache_dtypes >> c->shape.cache & 1u)) return LACKS_FORMAT;
     for (int32_t i = 0; i < c->n_slabs; i++)
-        if (c->slabs[i].buf.size > device_info(col->dev)->buf_max) return false;
-    return true;
+        if (c->slabs[i].buf.size > info->buf_max) return LACKS_ROOM;
+    return LACKS_NOTHING;
 }
 
 /* ---- Bindings -------------------------------------------------------------------------------- */
