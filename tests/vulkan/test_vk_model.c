@@ -304,6 +304,41 @@ static void vk_model_answers_on_the_least_device(void **state) {
     }
 }
 
+/* ---- What a model says of itself ---------------------------------------------------------------- */
+
+/** The row of a name among n; what a step needs has to have one. */
+static const fm_profile *row_named(const fm_profile *rows, int32_t n, const char *name) {
+    for (int32_t i = 0; i < n; i++)
+        if (strcmp(rows[i].name, name) == 0) return &rows[i];
+    fail_msg("the profile has no %s", name);
+    return NULL;
+}
+
+/* Warm steps are replayed whole: what they ran is in the profile all the same. */
+static void vk_model_profile_has_each_operation_of_a_step(void **state) {
+    static const char *const names[] = {"embed",          "norm",        "matmul",   "matmul_heads",
+                                        "rope",           "cache_write", "attend",   "route",
+                                        "matmul_experts", "gate_mul",    "head_topk"};
+    char device[400];
+    fm_error err = {0};
+    fm_profile rows[FM_MAX_PROFILE];
+    model_shim(device, &mapped, false);
+    model_run r = run_of("v3_groups", device, N_WARM);
+    (void)state;
+    if (run_open(&r, &err) != FM_OK) fail_msg("%s", err.text);
+    fm_model_profile(r.model, true);
+    fm_status status = run_steps(&r, &err);
+    int32_t n = fm_model_get_profile(r.model, rows);
+    run_close(&r);
+    if (status != FM_OK) fail_msg("%s", err.text);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const fm_profile *row = row_named(rows, n, names[i]);
+        if (row->calls < N_WARM || !(row->seconds >= 0) || row->bytes == 0)
+            fail_msg("%s: %d calls in %d steps, %g s, %d bytes", row->name, (int)row->calls, N_WARM,
+                     row->seconds, (int)row->bytes);
+    }
+}
+
 /* Rows of a copy may be padded, so that it is longer than what the files have. */
 static void vk_model_reads_no_weights_in_place(void **state) {
     char device[400];
@@ -326,6 +361,7 @@ int main(void) {
         cmocka_unit_test(vk_model_lost_device_ends_all_and_leaves_nothing),
         cmocka_unit_test(vk_model_lost_device_leaves_nothing_when_staged),
         cmocka_unit_test(vk_model_answers_on_the_least_device),
+        cmocka_unit_test(vk_model_profile_has_each_operation_of_a_step),
         cmocka_unit_test(vk_model_reads_no_weights_in_place),
     };
     return cmocka_run_group_tests_name("test_vk_model", tests, NULL, NULL);
