@@ -100,7 +100,7 @@ static fm_status load_source(loader *l, const fm_weight_source *source, bool kee
     FM_TRY(weight_load(l->dev, source, dtype, out, l->err));
     owned->items[owned->n_items++] = (owned_item){.dev = l->dev, .weight = *out};
     l->out->bytes_copied += copied;
-    l->out->bytes_in_place += total - copied;
+    if (copied < total) l->out->bytes_in_place += total - copied; /* a copy may be padded */
     return FM_OK;
 }
 

@@ -75,12 +75,13 @@ static void make_asked(asked out[N_ASKED], int32_t vocab) {
 /** A test each. Directories are those of tests/data/oracle. */
 static const struct model_row {
     const char *test, *dir, *dtype;
+    int32_t format, n_formats; /* the which of how many that the checkpoint is run in */
 } model_rows[] = {
-    {"matrix_llama_mha_f32_gives_one_answer", "llama_mha", "f32"},
-    {"matrix_llama_mha_bf16_gives_one_answer", "llama_mha", "bf16"},
-    {"matrix_v3_groups_f32_gives_one_answer", "v3_groups", "f32"},
-    {"matrix_v3_groups_bf16_gives_one_answer", "v3_groups", "bf16"},
-    {"matrix_qwen2_window_f32_gives_one_answer", "qwen2_window", "f32"},
+    {"matrix_llama_mha_f32_gives_one_answer", "llama_mha", "f32", 0, 2},
+    {"matrix_llama_mha_bf16_gives_one_answer", "llama_mha", "bf16", 1, 2},
+    {"matrix_v3_groups_f32_gives_one_answer", "v3_groups", "f32", 0, 2},
+    {"matrix_v3_groups_bf16_gives_one_answer", "v3_groups", "bf16", 1, 2},
+    {"matrix_qwen2_window_f32_gives_one_answer", "qwen2_window", "f32", 0, 1},
 };
 
 /** How a step is cut: tokens of prompts in it, and threads that share its rows. */
@@ -121,19 +122,22 @@ enum {
 typedef struct part {
     const char *where;
     int32_t n_cuts, every_nth, n_cells;
+    int32_t
+        n_formats; /* of a checkpoint that share its cells: cuts of the second follow the first's */
 } part;
 
 #ifdef __SANITIZE_ADDRESS__
-static const part on_cpu = {"on the CPU, sanitized", N_CUTS, 3, 127};
-static const part again = {"late or on two devices, sanitized", N_CUTS, 8, 48};
+static const part on_cpu = {"on the CPU, sanitized", N_CUTS, 3, 127, 1};
+static const part again = {"late or on two devices, sanitized", N_CUTS, 8, 48, 1};
 #else
-static const part on_cpu = {"on the CPU", N_CUTS, 1, 384};
-static const part again = {"late or on two devices", N_CUTS, 3, 127};
+static const part on_cpu = {"on the CPU", N_CUTS, 1, 384, 1};
+static const part again = {"late or on two devices", N_CUTS, 3, 127, 1};
 #endif
-static const part elsewhere = {"on a device other than the CPU", 4, 4, 48};
+static const part elsewhere = {"on a device other than the CPU", 4, 4, 48, 1};
+static const part elsewhere_shared = {"on a device, in one of two formats", 4, 8, 24, 2};
 
-static const part *part_here(void) {
-    if (!suite.is_cpu) return &elsewhere;
+static const part *part_here(const struct model_row *row) {
+    if (!suite.is_cpu) return row->n_formats == 2 ? &elsewhere_shared : &elsewhere;
     return SUITE_RUNS_AGAIN ? &again : &on_cpu;
 }
 
@@ -164,13 +168,14 @@ static void run_cell(const cell *start, int32_t state, int32_t n, int32_t first)
     free(c);
 }
 
-/** What is run of one model in one cut; returns the number of cells. */
-static int32_t run_cut(const cell *start, const part *p, int32_t cut) {
+/** What is run of one model, in the `format`-th of those that share cells, in one cut; returns the number
+ * of cells. */
+static int32_t run_cut(const cell *start, const part *p, int32_t cut, int32_t format) {
     int32_t n_cells = 0;
     for (int32_t b = 0; b < N_BATCHES; b++)
         for (int32_t s = 0; s < N_STATES; s++)
             for (int32_t twice = 0; twice <= batches[b].is_run_twice; twice++) {
-                if (!is_run(p, cut, b, s)) continue;
+                if (!is_run(p, format * p->n_cuts + cut, b, s)) continue;
                 run_cell(start, s, batches[b].n, 3 * twice);
                 n_cells++;
             }
@@ -212,7 +217,7 @@ static void make_wanted(const struct model_row *row, const char *path, asked *as
 
 static void matrix_gives_one_answer(void **state) {
     const matrix *m = *state;
-    const part *p = part_here();
+    const part *p = part_here(m->row);
     char path[512];
     asked asked_all[N_ASKED];
     answer wanted[N_ASKED];
@@ -225,7 +230,7 @@ static void matrix_gives_one_answer(void **state) {
         print_message("%s, %s: chunk %d, %d thread%s\n", m->row->dir, m->row->dtype,
                       params.max_chunk, params.n_threads, params.n_threads > 1 ? "s" : "");
         start.model = asked_open(path, &params);
-        n_cells += run_cut(&start, p, c);
+        n_cells += run_cut(&start, p, c, p->n_formats > 1 ? m->row->format : 0);
         fm_model_close(start.model);
     }
     print_message("%s: %d cells\n", p->where, n_cells);
@@ -235,12 +240,13 @@ static void matrix_gives_one_answer(void **state) {
 /** However much of the matrix is run, each batch is run in each state. */
 static void matrix_leaves_no_batch_out_of_a_state(void **state) {
     (void)state;
-    const part *const parts[] = {&on_cpu, &again, &elsewhere};
+    const part *const parts[] = {&on_cpu, &again, &elsewhere, &elsewhere_shared};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         for (int32_t b = 0; b < N_BATCHES; b++)
             for (int32_t s = 0; s < N_STATES; s++) {
                 int32_t n = 0;
-                for (int32_t c = 0; c < parts[i]->n_cuts; c++) n += is_run(parts[i], c, b, s);
+                for (int32_t c = 0; c < parts[i]->n_formats * parts[i]->n_cuts; c++)
+                    n += is_run(parts[i], c, b, s);
                 if (n == 0)
                     fail_msg("%s: %d requests are not run in the state \"%s\"", parts[i]->where,
                              batches[b].n, states[s].name);

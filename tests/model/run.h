@@ -76,21 +76,33 @@ static inline bool run_keep_token(void *user, const fm_event *event) {
     return true;
 }
 
-/** Runs a request to its end. */
-static inline run_answer run_generate(run *r, const int32_t *ids, int32_t n_ids, int32_t max_new,
-                                      fm_sampling sampling) {
+/** Submits a request whose answer comes into *answer, which is all 0 before. */
+static inline void run_submit(run *r, const int32_t *ids, int32_t n_ids, int32_t max_new,
+                              fm_sampling sampling, run_answer *answer) {
     fm_error err = {0};
-    run_answer answer = {0};
     fm_request request = {.ids = ids,
                           .n_ids = (size_t)n_ids,
                           .max_new = max_new,
                           .sampling = sampling,
                           .on_event = run_keep_token,
-                          .user = &answer};
-    int32_t active = 1;
+                          .user = answer};
     if (fm_engine_submit(r->engine, &request, NULL, &err) != FM_OK) fail_msg("%s", err.text);
+}
+
+/** Steps all that was submitted to its end. */
+static inline void run_finish(run *r) {
+    fm_error err = {0};
+    int32_t active = 1;
     while (active)
         if (fm_engine_step(r->engine, &active, &err) != FM_OK) fail_msg("%s", err.text);
+}
+
+/** Runs a request to its end. */
+static inline run_answer run_generate(run *r, const int32_t *ids, int32_t n_ids, int32_t max_new,
+                                      fm_sampling sampling) {
+    run_answer answer = {0};
+    run_submit(r, ids, n_ids, max_new, sampling, &answer);
+    run_finish(r);
     return answer;
 }
 

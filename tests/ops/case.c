@@ -15,11 +15,13 @@
     static fm_status run_##name(fm_device *dev, const op_args *args) {                             \
         return op_##name(dev, &args->name);                                                        \
     }
-FM_OP_LIST(OP_RUN)
+FM_OP_ALL_LIST(OP_RUN)
 
 const op_entry op_entries[OP_COUNT] = {
-#define OP_ENTRY(name) {#name, &define_##name, run_##name},
-    FM_OP_LIST(OP_ENTRY)};
+#define OP_ENTRY(name) {#name, &define_##name, run_##name, NULL},
+    FM_OP_LIST(OP_ENTRY)
+#define OP_OPTIONAL_ENTRY(name) {#name, &define_##name, run_##name, device_offers_##name},
+        FM_OP_OPTIONAL_LIST(OP_OPTIONAL_ENTRY)};
 
 int32_t op_n_outputs(op_kind op) {
     return 1 + op_entries[op].definition->n_more_outputs;
@@ -44,7 +46,7 @@ void shape_print(const op_shape *s, char *out, size_t out_size) {
     static const char *const flags[] = {
         "STRIDED",   "IN_PLACE",   "IN_PLACE_UP", "BIAS",        "ACCUMULATE", "WEIGHTED",
         "PARTS",     "TRANSPOSED", "CONVERTED",   "INTERLEAVED", "LATENT",     "ONE_EXPERT",
-        "UNALIGNED", "EDITED",     "MASKED",      "BEST_RAW",    "TIED"};
+        "UNALIGNED", "EDITED",     "MASKED",      "BEST_RAW",    "TIED",       "NORMALIZED"};
     const op_definition *d = op_entries[s->op].definition;
     int n = snprintf(out, out_size, "%s T%d H%d G%d K%d N%d E%d", op_entries[s->op].name, s->T,
                      s->H, s->G, s->K, s->N, s->E);

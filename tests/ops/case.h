@@ -20,7 +20,7 @@
 
 typedef enum op_kind {
 #define OP_KIND(name) OP_##name,
-    FM_OP_LIST(OP_KIND)
+    FM_OP_ALL_LIST(OP_KIND)
 #undef OP_KIND
         OP_COUNT
 } op_kind;
@@ -43,17 +43,21 @@ enum {
     EDITED = 1 << 13,     /* head_topk: with edits */
     MASKED = 1 << 14,     /* head_topk: with a mask */
     BEST_RAW = 1 << 15,   /* head_topk: the best before edits and mask, too */
-    TIED = 1 << 16,       /* head_topk: few different logits */
+    TIED = 1 << 16,       /* head_topk, route: few different logits */
+    NORMALIZED = 1 << 17, /* route: a token's weights divided by their sum */
 };
 
 typedef struct op_shape {
     op_kind op;
     uint32_t flags;
     int32_t T; /* tokens (matmul_experts: rows) */
-    int32_t H; /* heads */
-    int32_t G; /* key-value heads */
-    int32_t K; /* contracted size, or length of a row; head_topk: ids of the vocabulary */
-    int32_t N; /* outputs; attend: length of v; embed: rows of the table; head_topk: candidates */
+    int32_t H; /* heads; route: groups that are kept */
+    int32_t G; /* key-value heads; route: groups */
+    int32_t
+        K; /* contracted size, or length of a row; head_topk: ids of the vocabulary; route: experts */
+    int32_t
+        N; /* outputs; attend: length of v; embed: rows of the table; head_topk: candidates; route:
+                  experts of a token */
     int32_t E; /* matrices (experts); gather_rows: rows that are summed */
     fm_dtype weight;
     fm_dtype cache;
@@ -84,7 +88,7 @@ typedef struct host_weight {
 
 typedef union op_args {
 #define OP_ARGS(name) fm_##name name;
-    FM_OP_LIST(OP_ARGS)
+    FM_OP_ALL_LIST(OP_ARGS)
 #undef OP_ARGS
 } op_args;
 
@@ -165,13 +169,14 @@ typedef struct op_definition {
 
 /* One per operation, in define_*.c: without it the suites do not link. */
 #define OP_DEFINITION(name) extern const op_definition define_##name;
-FM_OP_LIST(OP_DEFINITION)
+FM_OP_ALL_LIST(OP_DEFINITION)
 #undef OP_DEFINITION
 
 typedef struct op_entry {
     const char *name;
     const op_definition *definition;
     fm_status (*run)(fm_device *dev, const op_args *args);
+    bool (*is_offered)(const fm_device *dev); /* NULL: every device has it */
 } op_entry;
 
 extern const op_entry op_entries[OP_COUNT];

@@ -52,10 +52,19 @@ int columns_run(int argc, char **argv, const char *name, const struct CMUnitTest
 #define COLUMNS_RUN(name, tests)                                                                   \
     columns_run(argc, argv, name, tests, sizeof(tests) / sizeof((tests)[0]))
 
-/** Whether the device has the formats that a shape asks for. */
-bool column_takes(const column *col, const op_shape *shape);
-/** Whether its buffers can be as large as a case's slabs. */
-bool column_holds(const column *col, const op_case *c);
+/** Puts on what the column's device was opened with: bindings do it, before other calls it is the test's. */
+void column_wear(const column *col);
+
+/** Why a device cannot run a case. */
+typedef enum column_lack {
+    LACKS_NOTHING,
+    LACKS_OPERATION, /* an optional one */
+    LACKS_FORMAT,    /* of weights or caches */
+    LACKS_ROOM,      /* its buffers are shorter than a slab */
+    N_LACKS
+} column_lack;
+
+column_lack column_lacks(const column *col, const op_case *c);
 
 typedef struct binding {
     const op_case *host;

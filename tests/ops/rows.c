@@ -126,6 +126,17 @@ const op_row op_rows[] = {
     {OP_head_topk, 0, .T = {130}, .K = {1025}, .N = {8}},
     {OP_head_topk, STRIDED, .T = {512}, .K = {17, 1025}, .N = {8}},
     {OP_head_topk, EDITED | MASKED | BEST_RAW, .T = {130}, .K = {2048, 2500}, .N = {17}},
+
+    {OP_route, 0, .T = MANY_TOKENS, .K = {1, 2, 17, 513}, .N = {1}},
+    {OP_route, 0, .T = TOKENS, .K = {17}, .N = {17}},
+    {OP_route, BIAS | NORMALIZED, .T = MANY_TOKENS, .K = {15, 64, 256}, .N = {1, 6, 8}},
+    {OP_route, STRIDED | BIAS | NORMALIZED, .T = TOKENS, .K = {24, 256}, .N = {5, 8}, .G = 8,
+     .H = 4},
+    {OP_route, STRIDED, .T = {2, 512}, .K = {33, 66}, .N = {7}, .G = 3, .H = 2},
+    {OP_route, TIED, .T = {17, 130}, .K = {7, 64, 1025}, .N = {1, 7}},
+    {OP_route, TIED | STRIDED | NORMALIZED, .T = {2, 17, 512}, .K = {24, 64}, .N = {8}, .G = 4,
+     .H = 2},
+    {OP_route, BIAS, .T = {2, 17}, .K = {4096}, .N = {128}},
 };
 
 const size_t n_op_rows = sizeof op_rows / sizeof op_rows[0];

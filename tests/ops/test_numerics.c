@@ -21,8 +21,7 @@ static void each_column(void **state, const op_shape *shape, column_test test) {
     op_case c;
     case_init(&c, shape);
     for (int32_t i = 0; i < all->n; i++)
-        if (all->at[i].subject->by_rule && column_takes(&all->at[i], shape) &&
-            column_holds(&all->at[i], &c))
+        if (all->at[i].subject->by_rule && column_lacks(&all->at[i], &c) == LACKS_NOTHING)
             test(&all->at[i], &c);
     case_free(&c);
 }

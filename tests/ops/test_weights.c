@@ -64,6 +64,7 @@ static void check_table(const column *col, const void *source, fm_dtype from, fm
     fm_error err = {0};
     float *got = malloc(TABLE_VALUES * sizeof *got);
     assert_non_null(got);
+    column_wear(col);
     if (load_table(col->dev, source, from, to, &table, &err) != FM_OK) fail_msg("%s", err.text);
     assert_int_equal(table->n_matrices, 1);
     assert_int_equal(table->rows, TABLE_ROWS);
@@ -180,6 +181,7 @@ static void check_fit(const column *col, const fit *f, uint8_t *bytes) {
     fm_weight *table = NULL;
     fm_error err = {0};
     size_t size = fm_dtype_size(f->from);
+    column_wear(col);
     memset(bytes, 0, TABLE_VALUES * sizeof(float));
     number_set(f->from, bytes + (TABLE_VALUES - 1) * size, f->value);
     fm_status status = load_table(col->dev, bytes, f->from, f->to, &table, &err);

@@ -184,12 +184,13 @@ static void vk_model_warm_steps_create_nothing_when_staged(void **state) {
 
 /* ---- Refusals ----------------------------------------------------------------------------------- */
 
-static void refuse_each(const char *name, const shim_mask *mask) {
+/** Refuses each call of opening and, of those that steps make, every `stride`-th. */
+static void refuse_each(const char *name, const shim_mask *mask, int64_t stride) {
     char device[400];
     shim_control *shim = model_shim(device, mask, false);
     model_run wanted = run_on_cpu(name, FEW_NEW);
     int32_t n_refused_open = 0, n_refused_step = 0;
-    for (int64_t nth = 1; nth < FAULTS_MAX; nth++) {
+    for (int64_t nth = 1, next; nth < FAULTS_MAX; nth = next) {
         model_run r = run_of(name, device, FEW_NEW);
         fm_error err = {0};
         char what[64];
@@ -206,12 +207,13 @@ static void refuse_each(const char *name, const shim_mask *mask) {
         if (!in_open) expect_same_answer(what, &r, &wanted);
         run_close(&r);
         vk_work_check_clean(what, shim, &r.log);
+        next = nth + (in_open ? 1 : stride);
         n_refused_open += in_open;
         n_refused_step += !in_open && status != FM_OK;
         if (!shim->has_refused) {
             assert_int_equal(status, FM_OK);
-            print_message("%s: %d refusals, %d of them fatal to open, %d to a step\n", name,
-                          (int)nth - 1, (int)n_refused_open, (int)n_refused_step);
+            print_message("%s: calls up to %d refused one by one, %d fatal to open, %d to a step\n",
+                          name, (int)nth - 1, (int)n_refused_open, (int)n_refused_step);
             assert_true(n_refused_open > 20 && n_refused_step > 5);
             return;
         }
@@ -221,12 +223,12 @@ static void refuse_each(const char *name, const shim_mask *mask) {
 
 static void vk_model_each_refusal_is_survived(void **state) {
     (void)state;
-    refuse_each("v3_groups", &mapped);
+    refuse_each("v3_groups", &mapped, 1);
 }
 
 static void vk_model_each_refusal_is_survived_when_staged(void **state) {
     (void)state;
-    refuse_each("llama_mha", &staged);
+    refuse_each("llama_mha", &staged, 3);
 }
 
 /* ---- Loss --------------------------------------------------------------------------------------- */
@@ -245,9 +247,9 @@ static void expect_lost(model_run *r) {
     assert_null(second);
 }
 
-static void lose_each(const char *name, const shim_mask *mask) {
+static void lose_each(const char *name, const shim_mask *mask, bool checked) {
     char device[400];
-    shim_control *shim = model_shim(device, mask, true);
+    shim_control *shim = model_shim(device, mask, checked);
     model_run wanted = run_on_cpu(name, FEW_NEW);
     for (int64_t nth = 1; nth < FAULTS_MAX; nth++) {
         model_run r = run_of(name, device, FEW_NEW);
@@ -276,12 +278,12 @@ static void lose_each(const char *name, const shim_mask *mask) {
 
 static void vk_model_lost_device_ends_all_and_leaves_nothing(void **state) {
     (void)state;
-    lose_each("v3_groups", &mapped);
+    lose_each("v3_groups", &mapped, true);
 }
 
 static void vk_model_lost_device_leaves_nothing_when_staged(void **state) {
     (void)state;
-    lose_each("llama_mha", &staged);
+    lose_each("llama_mha", &staged, false);
 }
 
 /* ---- Devices that lack something ---------------------------------------------------------------- */
@@ -306,6 +308,54 @@ static void vk_model_answers_on_the_least_device(void **state) {
     }
 }
 
+/* ---- What a model says of itself ---------------------------------------------------------------- */
+
+/** The row of a name among n; what a step needs has to have one. */
+static const fm_profile *row_named(const fm_profile *rows, int32_t n, const char *name) {
+    for (int32_t i = 0; i < n; i++)
+        if (strcmp(rows[i].name, name) == 0) return &rows[i];
+    fail_msg("the profile has no %s", name);
+    return NULL;
+}
+
+/* Warm steps are replayed whole: what they ran is in the profile all the same. */
+static void vk_model_profile_has_each_operation_of_a_step(void **state) {
+    static const char *const names[] = {"embed",          "norm",        "matmul",   "matmul_heads",
+                                        "rope",           "cache_write", "attend",   "route",
+                                        "matmul_experts", "gate_mul",    "head_topk"};
+    char device[400];
+    fm_error err = {0};
+    fm_profile rows[FM_MAX_PROFILE];
+    model_shim(device, &mapped, false);
+    model_run r = run_of("v3_groups", device, N_WARM);
+    (void)state;
+    if (run_open(&r, &err) != FM_OK) fail_msg("%s", err.text);
+    fm_model_profile(r.model, true);
+    fm_status status = run_steps(&r, &err);
+    int32_t n = fm_model_get_profile(r.model, rows);
+    run_close(&r);
+    if (status != FM_OK) fail_msg("%s", err.text);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const fm_profile *row = row_named(rows, n, names[i]);
+        if (row->calls < N_WARM || !(row->seconds >= 0) || row->bytes == 0)
+            fail_msg("%s: %d calls in %d steps, %g s, %d bytes", row->name, (int)row->calls, N_WARM,
+                     row->seconds, (int)row->bytes);
+    }
+}
+
+/* Rows of a copy may be padded, so that it is longer than what the files have. */
+static void vk_model_reads_no_weights_in_place(void **state) {
+    char device[400];
+    fm_error err = {0};
+    model_shim(device, &mapped, false);
+    model_run r = run_of("v3_yarn", device, FEW_NEW);
+    (void)state;
+    if (run_open(&r, &err) != FM_OK) fail_msg("%s", err.text);
+    bool nothing = strstr(fm_model_summary(r.model), "(0.0 MB in place");
+    run_close(&r);
+    assert_true(nothing);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vk_model_warm_steps_record_nothing),
@@ -315,6 +365,8 @@ int main(void) {
         cmocka_unit_test(vk_model_lost_device_ends_all_and_leaves_nothing),
         cmocka_unit_test(vk_model_lost_device_leaves_nothing_when_staged),
         cmocka_unit_test(vk_model_answers_on_the_least_device),
+        cmocka_unit_test(vk_model_profile_has_each_operation_of_a_step),
+        cmocka_unit_test(vk_model_reads_no_weights_in_place),
     };
     return cmocka_run_group_tests_name("test_vk_model", tests, NULL, NULL);
 }
