@@ -161,7 +161,8 @@ static fm_status save(fm_device_state *s, const vk_cache *cache, fm_error *err) 
 
 void vk_cache_close(fm_device_state *s, vk_cache *cache) {
     fm_error err = {0};
-    if (cache->handle && *cache->path && !s->is_lost && save(s, cache, &err) != FM_OK)
+    bool has_news = s->kernels.n_pipelines > 0 && !s->is_lost;
+    if (cache->handle && *cache->path && has_news && save(s, cache, &err) != FM_OK)
         log_line(&s->log, FM_LOG_DEBUG, "%s: pipelines are not kept", err.text);
     s->vk.DestroyPipelineCache(s->device, cache->handle, NULL);
     *cache = (vk_cache){0};

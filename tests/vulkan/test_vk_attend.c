@@ -253,6 +253,7 @@ static void attend_in_batches_is_that_of_one(void **state) {
 static void attend_context_too_long_is_refused(void **state) {
     const fm_backend *backend;
     fm_device_params limits = limits_of(1, 1 << 30);
+    limits.options = "cache=off";
     fm_device *dev = NULL;
     fm_error err = {0};
     vk_rig rig;

@@ -262,6 +262,21 @@ static void vk_cache_of_the_user_is_where_dev_keeps_things(void **state) {
     assert_int_equal(run_as_user(shim), 0); /* nowhere */
 }
 
+static void vk_cache_of_a_device_that_compiled_nothing_is_not_written(void **state) {
+    const place *p = *state;
+    const shim_control *shim = leave_home();
+    const fm_device_params params = {1, 1, 1, 64, 1, .options = "loader=" SHIM_PATH};
+    const fm_backend *backend;
+    fm_device *dev = NULL;
+    fm_error err = {0};
+    point_to(p, "FATHOM_CACHE", "own");
+    assert_int_equal(backend_find("vulkan", &backend, &err), FM_OK);
+    if (device_open(backend, &params, (fm_log){0}, &dev, &err) != FM_OK) fail_msg("%s", err.text);
+    device_close(dev);
+    assert_int_equal(shim_live_count(shim), 0);
+    assert_int_equal(temp_dir_count(p->dir), 0);
+}
+
 static void vk_cache_off_keeps_nothing(void **state) {
     const place *p = *state;
     const shim_control *shim = leave_home();
@@ -301,6 +316,7 @@ int main(void) {
         CACHE_TEST(vk_cache_that_cannot_be_written_is_done_without),
         CACHE_TEST(vk_cache_absent_directory_is_done_without),
         PLACE_TEST(vk_cache_of_the_user_is_where_dev_keeps_things),
+        PLACE_TEST(vk_cache_of_a_device_that_compiled_nothing_is_not_written),
         PLACE_TEST(vk_cache_off_keeps_nothing),
         PLACE_TEST(vk_cache_of_the_user_that_cannot_be_made_is_done_without),
     };
