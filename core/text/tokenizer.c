@@ -1,12 +1,13 @@
 /*
- * tokenizer.c - text -> ids and the questions about tokens. Encoding is three steps inside each
- * other: added tokens are taken out, the text between them is cut into pieces, each piece is
+ * tokenizer.c - text -> ids and the questions about tokens. Encoding is steps inside each other:
+ * added tokens are taken out, the text between them is normalized and cut into pieces, each piece is
  * merged.
  */
 #include "tokenizer.h"
 
 #include <string.h>
 
+#include "nfc.h"
 #include "tokens.h"
 
 /** One call of fm_tokenizer_encode. */
@@ -14,6 +15,7 @@ typedef struct encoder {
     const fm_tokenizer *t;
     bool plain;
     bpe_scratch scratch;
+    nfc_text normal;
     fm_tokens *out;
     fm_error *err;
 } encoder;
@@ -35,15 +37,33 @@ static fm_status encode_text(encoder *e, const char *text, size_t length) {
     return FM_OK;
 }
 
-/** Takes out the added tokens of search `pass`; what lies between them goes to the next search. */
-static fm_status encode_added(encoder *e, size_t pass, const char *text, size_t length) {
-    if (pass == 2) return encode_text(e, text, length);
+/** Takes out the added tokens that are matched in normalized text. */
+static fm_status encode_normal(encoder *e, const char *text, size_t length) {
     size_t done = 0;
-    for (added_match m; added_find(&e->t->added[pass], text, length, done, &m); done = m.end) {
-        FM_TRY(encode_added(e, pass + 1, text + done, m.start - done));
+    const added_set *set = &e->t->added[ADDED_NORMALIZED];
+    for (added_match m; !e->plain && added_find(set, text, length, done, &m); done = m.end) {
+        FM_TRY(encode_text(e, text + done, m.start - done));
         FM_TRY(tokens_append(e->out, m.id, e->err));
     }
-    return encode_added(e, pass + 1, text + done, length - done);
+    return encode_text(e, text + done, length - done);
+}
+
+static fm_status encode_raw(encoder *e, const char *text, size_t length) {
+    const uint8_t *bytes = (const uint8_t *)text;
+    if (!e->t->nfc || nfc_is_stable(bytes, length)) return encode_normal(e, text, length);
+    FM_TRY(nfc_normalize(bytes, length, &e->normal, e->err));
+    return encode_normal(e, (const char *)e->normal.bytes, e->normal.length);
+}
+
+/** Takes out the added tokens that are matched in the text as it stands. */
+static fm_status encode_added(encoder *e, const char *text, size_t length) {
+    size_t done = 0;
+    const added_set *set = &e->t->added[ADDED_RAW];
+    for (added_match m; !e->plain && added_find(set, text, length, done, &m); done = m.end) {
+        FM_TRY(encode_raw(e, text + done, m.start - done));
+        FM_TRY(tokens_append(e->out, m.id, e->err));
+    }
+    return encode_raw(e, text + done, length - done);
 }
 
 fm_status fm_tokenizer_encode(const fm_tokenizer *t, const char *text, size_t length,
@@ -51,9 +71,10 @@ fm_status fm_tokenizer_encode(const fm_tokenizer *t, const char *text, size_t le
     if (length == 0) return FM_OK;
     size_t count = out->count;
     encoder e = {.t = t, .plain = mode == FM_ENCODE_PLAIN, .out = out, .err = err};
-    fm_status status = encode_added(&e, e.plain ? 2 : 0, text, length);
+    fm_status status = encode_added(&e, text, length);
     if (status != FM_OK) out->count = count;
     bpe_scratch_free(&e.scratch);
+    nfc_free(&e.normal);
     return status;
 }
 

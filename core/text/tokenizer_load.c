@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/os.h"
+#include "nfc.h"
 #include "tokenizer.h"
 
 #define FILE_NAME     "tokenizer.json"
@@ -78,9 +79,6 @@ static fm_status check_added(const json *token, fm_error *err) {
         return error_set(err, FM_ERR_LIMIT,
                          FILE_NAME ": the added token \"%.80s\" is longer than %d bytes", text,
                          ADDED_MAX_LENGTH);
-    if (json_bool(json_find(token, "single_word"), false))
-        return error_set(err, FM_ERR_UNSUPPORTED,
-                         FILE_NAME ": the flag single_word of \"%.80s\" is not supported", text);
     return FM_OK;
 }
 
@@ -119,28 +117,43 @@ static fm_status load_vocab(fm_tokenizer *t, const json *root, fm_error *err) {
     return FM_OK;
 }
 
+/** The text that an added token is searched by: its own, or the normal form of it. */
+static fm_status read_added_text(fm_tokenizer *t, bool normalized, added_token *out,
+                                 fm_error *err) {
+    nfc_text normal = {0};
+    out->length = strlen(out->text);
+    if (!t->nfc || !normalized) return FM_OK;
+    fm_status status = nfc_normalize((const uint8_t *)out->text, out->length, &normal, err);
+    if (status == FM_OK) {
+        out->text = arena_strndup(t->memory, (const char *)normal.bytes, normal.length);
+        out->length = normal.length;
+        if (!out->text) status = error_set(err, FM_ERR_MEMORY, "out of memory for added tokens");
+    }
+    nfc_free(&normal);
+    return status;
+}
+
+static fm_status load_added_token(fm_tokenizer *t, const json *node, fm_error *err) {
+    const char *text = json_string(json_find(node, "content"));
+    bool special = json_bool(json_find(node, "special"), false);
+    bool normalized = json_bool(json_find(node, "normalized"), false);
+    added_token token = {.lstrip = json_bool(json_find(node, "lstrip"), false),
+                         .rstrip = json_bool(json_find(node, "rstrip"), false),
+                         .single_word = json_bool(json_find(node, "single_word"), false)};
+    FM_TRY(read_id(json_find(node, "id"), text, &token.id, err));
+    FM_TRY(vocab_add_added(&t->vocab, token.id, text, special, err));
+    token.text = vocab_get(&t->vocab, token.id)->text;
+    FM_TRY(read_added_text(t, normalized, &token, err));
+    added_add(&t->added[normalized ? ADDED_NORMALIZED : ADDED_RAW], token);
+    return FM_OK;
+}
+
 /** Comes after the merges, which are made of ordinary tokens alone. */
 static fm_status load_added(fm_tokenizer *t, const json *added, fm_error *err) {
     size_t n = json_count(added);
-    FM_TRY(added_new(&t->added[0], t->memory, n, err));
-    FM_TRY(added_new(&t->added[1], t->memory, n, err));
-    json_for_each(token, added) {
-        int32_t id;
-        const char *text = json_string(json_find(token, "content"));
-        bool special = json_bool(json_find(token, "special"), false);
-        bool normalized = json_bool(json_find(token, "normalized"), false);
-        FM_TRY(read_id(json_find(token, "id"), text, &id, err));
-        FM_TRY(vocab_add_added(&t->vocab, id, text, special, err));
-        added_add(&t->added[normalized], (added_token){
-                                             .text = vocab_get(&t->vocab, id)->text,
-                                             .length = strlen(text),
-                                             .id = id,
-                                             .lstrip = json_bool(json_find(token, "lstrip"), false),
-                                             .rstrip = json_bool(json_find(token, "rstrip"), false),
-                                         });
-    }
-    added_sort(&t->added[0]);
-    added_sort(&t->added[1]);
+    for (int i = 0; i < ADDED_COUNT; i++) FM_TRY(added_new(&t->added[i], t->memory, n, err));
+    json_for_each(node, added) FM_TRY(load_added_token(t, node, err));
+    for (int i = 0; i < ADDED_COUNT; i++) added_sort(&t->added[i]);
     return FM_OK;
 }
 
@@ -229,19 +242,37 @@ static fm_status load_bytes(fm_tokenizer *t, const json *model, fm_error *err) {
 
 /* ---- The steps around the model -------------------------------------------------------------- */
 
-static fm_status load_steps(fm_tokenizer *t, const json *root, fm_error *err) {
-    const json *normalizer = json_find(root, "normalizer");
-    bool empty = strcmp(type_of(normalizer), "Sequence") == 0 &&
-                 !json_first(json_find(normalizer, "normalizers"));
-    if (normalizer && !json_is_null(normalizer) && !empty)
+/** Reads the normalizer: none, NFC, or a sequence of these. `depth` bounds recursion. */
+static fm_status load_normalizer(fm_tokenizer *t, const json *node, int depth, fm_error *err) {
+    const char *type = type_of(node);
+    if (!node || json_is_null(node)) return FM_OK;
+    if (strcmp(type, "Sequence") == 0 && depth > 0) {
+        json_for_each(child, json_find(node, "normalizers"))
+            FM_TRY(load_normalizer(t, child, depth - 1, err));
+        return FM_OK;
+    }
+    if (strcmp(type, "NFC") != 0)
         return error_set(err, FM_ERR_UNSUPPORTED,
-                         FILE_NAME ": the normalizer \"%.80s\" is not supported",
-                         type_of(normalizer));
-    const char *decoder = type_of(json_find(root, "decoder"));
-    if (strcmp(decoder, "ByteLevel") != 0)
+                         FILE_NAME ": the normalizer \"%.80s\" is not supported; NFC is", type);
+    t->nfc = true;
+    return FM_OK;
+}
+
+/** True for a decoder that only joins the tokens' bytes. `depth` bounds recursion. */
+static bool joins_bytes(const json *node, int depth) {
+    if (strcmp(type_of(node), "Sequence") != 0 || depth == 0)
+        return strcmp(type_of(node), "ByteLevel") == 0;
+    const json *only = json_first(json_find(node, "decoders"));
+    return joins_bytes(only, depth - 1) && !json_next(only);
+}
+
+static fm_status load_steps(fm_tokenizer *t, const json *root, fm_error *err) {
+    FM_TRY(load_normalizer(t, json_find(root, "normalizer"), 4, err));
+    const json *decoder = json_find(root, "decoder");
+    if (!joins_bytes(decoder, 4))
         return error_set(err, FM_ERR_UNSUPPORTED,
                          FILE_NAME ": the decoder is \"%.80s\"; only ByteLevel is supported",
-                         decoder);
+                         type_of(decoder));
     return split_recognise(json_find(root, "pre_tokenizer"), &t->rule, err);
 }
 
