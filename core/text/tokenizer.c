@@ -22,10 +22,8 @@ typedef struct encoder {
 
 static fm_status encode_piece(encoder *e, const uint8_t *piece, size_t length) {
     const fm_tokenizer *t = e->t;
-    if (t->ignore_merges && length <= t->vocab.max_bytes) {
-        int32_t id = vocab_find_bytes(&t->vocab, piece, length);
-        if (id >= 0 && !t->vocab.tokens[id].added) return tokens_append(e->out, id, e->err);
-    }
+    int32_t id = whole_find(&t->whole, &t->vocab, piece, length);
+    if (id >= 0) return tokens_append(e->out, id, e->err);
     return bpe_encode(&t->bpe, piece, length, e->plain, &e->scratch, e->out, e->err);
 }
 
@@ -66,13 +64,23 @@ static fm_status encode_added(encoder *e, const char *text, size_t length) {
     return encode_raw(e, text + done, length - done);
 }
 
+/** Puts the BOS token in front of the ids from `first` on, unless one stands there. */
+static fm_status add_bos(const fm_tokenizer *t, fm_tokens *out, size_t first, fm_error *err) {
+    if (out->count > first && out->ids[first] == t->bos) return FM_OK;
+    FM_TRY(tokens_append(out, t->bos, err));
+    memmove(out->ids + first + 1, out->ids + first, (out->count - 1 - first) * sizeof *out->ids);
+    out->ids[first] = t->bos;
+    return FM_OK;
+}
+
 fm_status fm_tokenizer_encode(const fm_tokenizer *t, const char *text, size_t length,
                               fm_encode_mode mode, fm_tokens *out, fm_error *err) {
-    if (length == 0) return FM_OK;
-    size_t count = out->count;
+    size_t first = out->count;
     encoder e = {.t = t, .plain = mode == FM_ENCODE_PLAIN, .out = out, .err = err};
-    fm_status status = encode_added(&e, text, length);
-    if (status != FM_OK) out->count = count;
+    fm_status status = length > 0 ? encode_added(&e, text, length) : FM_OK;
+    if (status == FM_OK && mode == FM_ENCODE_PROMPT && t->adds_bos)
+        status = add_bos(t, out, first, err);
+    if (status != FM_OK) out->count = first;
     bpe_scratch_free(&e.scratch);
     nfc_free(&e.normal);
     return status;

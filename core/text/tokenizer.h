@@ -10,6 +10,7 @@
 #include "bpe.h"
 #include "split.h"
 #include "vocab.h"
+#include "whole.h"
 
 /** The searches for added tokens, in this order. The second one sees what the first one left, after
  * normalization. */
@@ -25,8 +26,8 @@ struct fm_tokenizer {
     bpe bpe;
     added_set added[ADDED_COUNT];
     split_rule rule;
-    bool nfc;           /* text between the tokens of the first search is normalized */
-    bool ignore_merges; /* a piece that is a token is taken whole */
+    bool nfc;          /* text between the tokens of the first search is normalized */
+    whole_table whole; /* what no merges have to be made for; with ignore_merges all tokens */
     bool adds_bos;
     bool opens_reasoning; /* the directory's chat template begins the answer with <think> */
     int32_t bos, eos;     /* -1: none */

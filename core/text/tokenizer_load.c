@@ -15,9 +15,9 @@
 #define TEMPLATE_NAME "chat_template.jinja"
 
 enum {
-    MAX_MERGES = 4 * VOCAB_MAX_SIZE, /* Llama 3 has 2.2 for a token */
-    MAX_TEMPLATE = 1 << 20,          /* bytes */
-    PATH_SIZE = 4096,                /* bytes */
+    WHOLE_MAX = 64,         /* bytes of a token that is worth a try of its merges */
+    MAX_TEMPLATE = 1 << 20, /* bytes */
+    PATH_SIZE = 4096,       /* bytes */
 };
 
 static const json_limits limits = {.max_bytes = (size_t)64 << 20, .max_depth = 64};
@@ -204,7 +204,7 @@ static fm_status load_merge(fm_tokenizer *t, const json *node, uint32_t rank, ch
                          FILE_NAME
                          ": merge %u (\"%.80s\") needs a token that is not in the vocabulary",
                          rank, m.left);
-    bpe_merge merge = {(uint32_t)left, (uint32_t)right, rank, (uint32_t)result & INT32_MAX, 0};
+    bpe_merge merge = {(uint32_t)left, (uint32_t)right, rank, (uint32_t)result, false};
     return bpe_add(&t->bpe, merge, err);
 }
 
@@ -212,9 +212,9 @@ static fm_status load_merges(fm_tokenizer *t, const json *merges, fm_error *err)
     if (!json_is_array(merges))
         return error_set(err, FM_ERR_FORMAT, FILE_NAME ": model.merges must be an array");
     size_t n_merges = json_count(merges);
-    if (n_merges > MAX_MERGES)
+    if (n_merges > BPE_MAX_MERGES)
         return error_set(err, FM_ERR_LIMIT, FILE_NAME ": %zu merges are above the limit of %d",
-                         n_merges, MAX_MERGES);
+                         n_merges, BPE_MAX_MERGES);
     FM_TRY(bpe_new(&t->bpe, t->memory, n_merges, err));
     char *joined = arena_alloc(t->memory, t->vocab.max_text, 1);
     if (!joined) return error_set(err, FM_ERR_MEMORY, "out of memory for merges");
@@ -335,11 +335,43 @@ static bool any_opens_reasoning(const json *chat_template) {
 
 /* ---- Entry points ---------------------------------------------------------------------------- */
 
+/** Tells the merges which of their results are added tokens. */
 static void mark_merges(fm_tokenizer *t) {
-    for (size_t i = 0; i < t->bpe.n_slots; i++) {
-        bpe_merge *m = &t->bpe.slots[i];
-        m->makes_added = t->vocab.tokens[m->result].added;
+    for (size_t rank = 0; rank < t->bpe.max_merges; rank++) {
+        if (!t->vocab.tokens[t->bpe.results[rank]].added) continue;
+        t->bpe.results[rank] |= BPE_MAKES_ADDED;
+        t->bpe.makes_added = true;
     }
+    bpe_finish(&t->bpe);
+}
+
+/** True when a token's bytes become that token, in plain text and, where it matters, in any other. */
+static bool is_whole(const bpe *b, const vocab_token *token, int32_t id, bpe_scratch *scratch,
+                     fm_tokens *out) {
+    for (int plain = b->makes_added ? 0 : 1; plain < 2; plain++) {
+        out->count = 0;
+        if (bpe_encode(b, token->bytes, token->n_bytes, plain, scratch, out, NULL) != FM_OK)
+            return false;
+        if (out->count != 1 || out->ids[0] != id) return false;
+    }
+    return true;
+}
+
+/** Finds the tokens that pieces become whole. To leave one out costs time, nothing else. */
+static fm_status load_whole(fm_tokenizer *t, bool ignore_merges, fm_error *err) {
+    bpe_scratch scratch = {0};
+    fm_tokens out = {0};
+    fm_status status = whole_new(&t->whole, t->memory, (size_t)t->vocab.size, err);
+    for (int32_t id = 0; status == FM_OK && id < t->vocab.size; id++) {
+        const vocab_token *token = vocab_get(&t->vocab, id);
+        if (!token || token->added || (const char *)token->bytes == token->text) continue;
+        if (ignore_merges ||
+            (token->n_bytes <= WHOLE_MAX && is_whole(&t->bpe, token, id, &scratch, &out)))
+            status = whole_add(&t->whole, &t->vocab, id, err);
+    }
+    bpe_scratch_free(&scratch);
+    fm_tokens_free(&out);
+    return status;
 }
 
 static fm_status build(fm_tokenizer *t, const json *root, const json *config, fm_error *err) {
@@ -347,13 +379,13 @@ static fm_status build(fm_tokenizer *t, const json *root, const json *config, fm
     if (config && !json_is_object(config))
         return error_set(err, FM_ERR_FORMAT, CONFIG_NAME ": is no object: restore the file");
     FM_TRY(check_model(model, err));
-    t->ignore_merges = json_bool(json_find(model, "ignore_merges"), false);
     FM_TRY(load_steps(t, root, err));
     FM_TRY(load_vocab(t, root, err));
     FM_TRY(load_merges(t, json_find(model, "merges"), err));
     FM_TRY(load_bytes(t, model, err));
     FM_TRY(load_added(t, json_find(root, "added_tokens"), err));
     mark_merges(t);
+    FM_TRY(load_whole(t, json_bool(json_find(model, "ignore_merges"), false), err));
     t->opens_reasoning = any_opens_reasoning(json_find(config, "chat_template"));
     return load_config(t, root, config, err);
 }

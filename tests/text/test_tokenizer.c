@@ -326,6 +326,37 @@ static void tokenizer_added_tokens_are_normalized_where_their_text_is(void **sta
     fm_tokenizer_close(t);
 }
 
+/** Exactly one BOS in front of a raw prompt, whether the text brings its own or not. */
+static void tokenizer_prompt_begins_with_one_bos(void **state) {
+    (void)state;
+    fixture_json part = {.added = "{\"id\":300,\"content\":\"<s>\",\"special\":true}"};
+    fm_tokenizer *t = fixture_make(&part, "{\"bos_token\":\"<s>\",\"add_bos_token\":true}");
+    EXPECT(t, "ab", FM_ENCODE_PROMPT, 300, 'a', 'b');
+    EXPECT(t, "<s>ab", FM_ENCODE_PROMPT, 300, 'a', 'b');
+    EXPECT(t, " <s>ab", FM_ENCODE_PROMPT, 300, ' ', 300, 'a', 'b');
+    EXPECT(t, "", FM_ENCODE_PROMPT, 300);
+    EXPECT(t, "<s>", FM_ENCODE_PROMPT, 300);
+    EXPECT(t, "ab", FM_ENCODE_ADDED, 'a', 'b');
+    EXPECT(t, "<s>ab", FM_ENCODE_PLAIN, '<', 's', '>', 'a', 'b');
+    fm_tokens tokens = {0};
+    assert_int_equal(fm_tokens_append(&tokens, 300), FM_OK);
+    assert_int_equal(fm_tokenizer_encode(t, "a", 1, FM_ENCODE_PROMPT, &tokens, NULL), FM_OK);
+    fixture_expect_ids(&tokens, (const int32_t[]){300, 300, 'a'}, 3);
+    fm_tokens_free(&tokens);
+    fm_tokenizer_close(t);
+    t = fixture_make(&part, "{\"bos_token\":\"<s>\",\"add_bos_token\":false}");
+    EXPECT(t, "ab", FM_ENCODE_PROMPT, 'a', 'b');
+    EXPECT(t, "<s>ab", FM_ENCODE_PROMPT, 300, 'a', 'b');
+    fm_tokenizer_close(t);
+    part.root = ",\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":["
+                "{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},"
+                "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}]}";
+    t = fixture_make(&part, NULL);
+    EXPECT(t, "ab", FM_ENCODE_PROMPT, 300, 'a', 'b');
+    EXPECT(t, "<s>ab", FM_ENCODE_PROMPT, 300, 'a', 'b');
+    fm_tokenizer_close(t);
+}
+
 /** "<x>" is an ordinary token, too, which merges lead to. */
 static void tokenizer_plain_text_makes_no_added_token(void **state) {
     (void)state;
@@ -389,6 +420,7 @@ int main(void) {
         cmocka_unit_test(tokenizer_strip_flags_take_white_space),
         cmocka_unit_test(tokenizer_single_word_tokens_stand_alone),
         cmocka_unit_test(tokenizer_added_tokens_are_normalized_where_their_text_is),
+        cmocka_unit_test(tokenizer_prompt_begins_with_one_bos),
         cmocka_unit_test(tokenizer_plain_text_makes_no_added_token),
         cmocka_unit_test(tokenizer_ignore_merges_takes_whole_tokens),
     };
