@@ -52,7 +52,8 @@ void bpe_scratch_free(bpe_scratch *scratch);
 /** Makes an empty table for at most `max_merges` merges, no byte having a token yet. */
 fm_status bpe_new(bpe *b, arena *memory, size_t max_merges, fm_error *err);
 
-/** Adds a merge, of a rank below `max_merges`. As in the reference, a second merge of a pair takes the place of the first. */
+/** Adds a merge, of a rank below `max_merges`. As in the reference, a second merge of a pair takes
+ * the place of the first. */
 fm_status bpe_add(bpe *b, bpe_merge merge, fm_error *err);
 
 /** Has to be called once, after the last merge and byte, before the first piece. */

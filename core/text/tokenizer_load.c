@@ -345,16 +345,20 @@ static void mark_merges(fm_tokenizer *t) {
     bpe_finish(&t->bpe);
 }
 
-/** True when a token's bytes become that token, in plain text and, where it matters, in any other. */
-static bool is_whole(const bpe *b, const vocab_token *token, int32_t id, bpe_scratch *scratch,
-                     fm_tokens *out) {
-    for (int plain = b->makes_added ? 0 : 1; plain < 2; plain++) {
+/** Sets *whole when a token's bytes become that token, in plain text and, where it matters, in any
+ * other. */
+static fm_status try_whole(const bpe *b, const vocab_token *token, int32_t id, bpe_scratch *scratch,
+                           fm_tokens *out, bool *whole, fm_error *err) {
+    bool holds = token->n_bytes <= WHOLE_MAX;
+    for (int plain = b->makes_added ? 0 : 1; holds && plain < 2; plain++) {
         out->count = 0;
-        if (bpe_encode(b, token->bytes, token->n_bytes, plain, scratch, out, NULL) != FM_OK)
-            return false;
-        if (out->count != 1 || out->ids[0] != id) return false;
+        fm_status status = bpe_encode(b, token->bytes, token->n_bytes, plain, scratch, out, NULL);
+        if (status == FM_ERR_MEMORY)
+            return error_set(err, status, "out of memory for whole pieces");
+        holds = status == FM_OK && out->count == 1 && out->ids[0] == id;
     }
-    return true;
+    *whole = holds;
+    return FM_OK;
 }
 
 /** Finds the tokens that pieces become whole. To leave one out costs time, nothing else. */
@@ -365,9 +369,9 @@ static fm_status load_whole(fm_tokenizer *t, bool ignore_merges, fm_error *err) 
     for (int32_t id = 0; status == FM_OK && id < t->vocab.size; id++) {
         const vocab_token *token = vocab_get(&t->vocab, id);
         if (!token || token->added || (const char *)token->bytes == token->text) continue;
-        if (ignore_merges ||
-            (token->n_bytes <= WHOLE_MAX && is_whole(&t->bpe, token, id, &scratch, &out)))
-            status = whole_add(&t->whole, &t->vocab, id, err);
+        bool whole = ignore_merges;
+        if (!whole) status = try_whole(&t->bpe, token, id, &scratch, &out, &whole, err);
+        if (whole) status = whole_add(&t->whole, &t->vocab, id, err);
     }
     bpe_scratch_free(&scratch);
     fm_tokens_free(&out);

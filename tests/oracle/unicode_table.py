@@ -193,8 +193,8 @@ const uint8_t unicode_block_of[{len(index)}] = {{
                   f"const uint8_t unicode_blocks[{len(blocks)}][{BLOCK}] = {{\n")
         for block in blocks:
             out.write("    {\n")
-            for i in range(0, BLOCK, 32):
-                out.write("        " + ",".join(map(str, block[i:i + 32])) + ",\n")
+            for i in range(0, BLOCK, 16):
+                out.write("        " + ",".join(map(str, block[i:i + 16])) + ",\n")
             out.write("    },\n")
         out.write("};\n\n")
         write_normalization(normalization, out)
