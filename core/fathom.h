@@ -153,13 +153,16 @@ bool fm_tokenizer_is_special(const fm_tokenizer *t, int32_t id);
 const char *fm_tokenizer_bytes(const fm_tokenizer *t, int32_t id, size_t *length);
 
 typedef enum fm_encode_mode {
-    FM_ENCODE_ADDED, /* added tokens standing in the text become their ids */
-    FM_ENCODE_PLAIN, /* text is text: no added token comes out of it */
+    FM_ENCODE_ADDED,  /* added tokens standing in the text become their ids */
+    FM_ENCODE_PLAIN,  /* text is text: no added token comes out of it */
+    FM_ENCODE_PROMPT, /* as FM_ENCODE_ADDED, of a raw completion: with the BOS token in front where
+                         fm_tokenizer_adds_bos says so, unless the text begins with it */
 } fm_encode_mode;
 
-/** Appends the ids of `length` bytes of text. Any bytes: what is no UTF-8 counts as a character
- * that no split rule knows. FM_ERR_UNSUPPORTED when the vocabulary has no token for a byte. No BOS
- * is added. Linear up to a logarithm in `length`, also on hostile text. */
+/** Appends the ids of `length` bytes of text, brought into normal form C first where tokenizer.json
+ * asks for it. Any bytes: what is no UTF-8 counts as a character that no split rule knows.
+ * FM_ERR_UNSUPPORTED when the vocabulary has no token for a byte; on failure `out` is as before.
+ * Linear up to a logarithm in `length`, also on hostile text. */
 fm_status fm_tokenizer_encode(const fm_tokenizer *t, const char *text, size_t length,
                               fm_encode_mode mode, fm_tokens *out, fm_error *err);
 

@@ -40,9 +40,7 @@ int main(int argc, char **argv) {
     if (status == FM_OK) status = fm_engine_new(model, NULL, &engine, &err);
     for (int i = 2; status == FM_OK && i < argc; i++) { /* nothing runs before the first step */
         fm_tokens ids = {0};
-        if (fm_tokenizer_adds_bos(t)) status = fm_tokens_append(&ids, fm_tokenizer_bos(t));
-        if (status == FM_OK)
-            status = fm_tokenizer_encode(t, argv[i], strlen(argv[i]), FM_ENCODE_ADDED, &ids, &err);
+        status = fm_tokenizer_encode(t, argv[i], strlen(argv[i]), FM_ENCODE_PROMPT, &ids, &err);
         fm_request request = {.ids = ids.ids, .n_ids = ids.count, .max_new = 32, .tokenizer = t};
         request.on_event = on_event, request.user = &jobs[i - 2];
         if (status == FM_OK) status = fm_engine_submit(engine, &request, NULL, &err);

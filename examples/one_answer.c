@@ -28,10 +28,8 @@ static fm_status answer(const char *dir, const char *text, fm_error *err) {
 
     /* Every call that can fail returns a status, and writes one line that says why. */
     fm_status status = fm_tokenizer_open(dir, &tokenizer, err);
-    if (status == FM_OK && fm_tokenizer_adds_bos(tokenizer))
-        status = fm_tokens_append(&prompt, fm_tokenizer_bos(tokenizer));
     if (status == FM_OK)
-        status = fm_tokenizer_encode(tokenizer, text, strlen(text), FM_ENCODE_ADDED, &prompt, err);
+        status = fm_tokenizer_encode(tokenizer, text, strlen(text), FM_ENCODE_PROMPT, &prompt, err);
     if (status == FM_OK) status = fm_model_open(dir, NULL, &model, err);
     if (status == FM_OK) status = fm_engine_new(model, NULL, &engine, err);
 

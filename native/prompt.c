@@ -59,22 +59,6 @@ int prompt_parse_ids(const char *text, size_t length, fm_tokens *out) {
     }
 }
 
-fm_status prompt_encode_text(const fm_tokenizer *t, const char *text, size_t length, fm_tokens *out,
-                             fm_error *err) {
-    int32_t bos = fm_tokenizer_adds_bos(t) ? fm_tokenizer_bos(t) : -1;
-    size_t first = out->count;
-    fm_status status = bos >= 0 ? fm_tokens_append(out, bos) : FM_OK;
-    if (status != FM_OK)
-        *err = (fm_error){status, "out of memory for the ids"};
-    else
-        status = fm_tokenizer_encode(t, text, length, FM_ENCODE_ADDED, out, err);
-    if (status == FM_OK && bos >= 0 && out->count > first + 1 && out->ids[first + 1] == bos) {
-        out->count--;
-        memmove(out->ids + first, out->ids + first + 1, (out->count - first) * sizeof *out->ids);
-    }
-    return status;
-}
-
 int prompt_encode(const options *o, const fm_tokenizer *t, fm_tokens *out) {
     int status;
     if (o->ids) {
@@ -84,7 +68,7 @@ int prompt_encode(const options *o, const fm_tokenizer *t, fm_tokens *out) {
         bytes text = {0};
         status = prompt_read(o->prompt, &text);
         if (status == STATUS_DONE &&
-            prompt_encode_text(t, text.data ? text.data : "", text.length, out, &err) != FM_OK)
+            fm_tokenizer_encode(t, text.data, text.length, FM_ENCODE_PROMPT, out, &err) != FM_OK)
             status = terminal_fail("%s", err.text);
         bytes_free(&text);
     }

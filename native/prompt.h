@@ -15,11 +15,6 @@ int prompt_read(const char *argument, bytes *out);
 /** Appends the numbers of a list such as "1,2,3" or "1 2 3". */
 int prompt_parse_ids(const char *text, size_t length, fm_tokens *out);
 
-/** Appends the ids of text with exactly one BOS in front where the tokenizer adds one: text that begins
- *  with the BOS token has its own already. Fails as fm_tokenizer_encode does, and prints nothing. */
-fm_status prompt_encode_text(const fm_tokenizer *t, const char *text, size_t length, fm_tokens *out,
-                             fm_error *err);
-
 /** Appends the ids of a raw prompt: those of --ids as they are, or those of -p with exactly one BOS
  *  where the tokenizer asks for one. `t` may be NULL with --ids. */
 int prompt_encode(const options *o, const fm_tokenizer *t, fm_tokens *out);

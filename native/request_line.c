@@ -311,8 +311,8 @@ static bool settle_ids(request_line *r) {
     if (!prompt == !json_find(root, "ids")) return fail(r, "give either \"prompt\" or \"ids\"");
     if (prompt && !r->request.tokenizer)
         return fail(r, "the model directory has no tokenizer.json: give \"ids\", not \"prompt\"");
-    if (prompt &&
-        prompt_encode_text(r->request.tokenizer, prompt, strlen(prompt), &r->ids, &err) != FM_OK)
+    if (prompt && fm_tokenizer_encode(r->request.tokenizer, prompt, strlen(prompt),
+                                      FM_ENCODE_PROMPT, &r->ids, &err) != FM_OK)
         return fail(r, "%s", err.text);
     r->request.ids = r->ids.ids;
     r->request.n_ids = r->ids.count;

@@ -19,35 +19,56 @@ fm_status added_new(added_set *set, arena *memory, size_t max_tokens, fm_error *
 }
 
 void added_add(added_set *set, added_token token) {
+    token.order = set->count;
     set->tokens[set->count++] = token;
     set->starts[(uint8_t)token.text[0]] = true;
 }
 
+/* Two texts can become one by normalization: the reference then takes the first in the file. */
 static int compare_text(const void *left, const void *right) {
-    return strcmp(((const added_token *)left)->text, ((const added_token *)right)->text);
+    const added_token *a = left, *b = right;
+    int order = strcmp(a->text, b->text);
+    return order ? order : (a->order > b->order) - (a->order < b->order);
 }
 
 void added_sort(added_set *set) {
     if (set->count > 1) qsort(set->tokens, set->count, sizeof *set->tokens, compare_text);
 }
 
-/* ---- White space beside a token -------------------------------------------------------------- */
+/* ---- What stands beside a token -------------------------------------------------------------- */
 
-/** Bytes of the white space character that ends at `end`, not reaching below `from`; 0 when none
- * does. */
-static size_t space_before(const char *text, size_t from, size_t end) {
-    for (size_t n = 1; n <= 3 && n <= end - from; n++) {
+/** The code point that ends at `end`, not reaching below `from`, and its length, which is 0 when
+ * none does. */
+static utf8_char char_before(const char *text, size_t from, size_t end) {
+    for (size_t n = 1; n <= 4 && n <= end - from; n++) {
         utf8_char c = utf8_decode((const uint8_t *)text + end - n, n);
-        if (c.kind == UTF8_KIND_CHAR && c.length == n)
-            return unicode_class_of(c.code) == UNICODE_CLASS_SPACE ? n : 0;
+        if (c.kind == UTF8_KIND_CHAR && c.length == n) return c;
     }
-    return 0;
+    return (utf8_char){.code = UTF8_NO_CODE};
 }
 
-static size_t space_after(const char *text, size_t length, size_t start) {
-    if (start == length) return 0;
-    utf8_char c = utf8_decode((const uint8_t *)text + start, length - start);
-    return unicode_class_of(c.code) == UNICODE_CLASS_SPACE ? c.length : 0;
+static utf8_char char_after(const char *text, size_t length, size_t start) {
+    if (start == length) return (utf8_char){.code = UTF8_NO_CODE};
+    return utf8_decode((const uint8_t *)text + start, length - start);
+}
+
+static bool is_space(utf8_char c) {
+    return unicode_class_of(c.code) == UNICODE_CLASS_SPACE;
+}
+
+static bool is_whole_word(const char *text, size_t length, const added_match *match) {
+    return !unicode_is_word(char_before(text, 0, match->start).code) &&
+           !unicode_is_word(char_after(text, length, match->end).code);
+}
+
+static void strip(const added_token *token, const char *text, size_t length, size_t from,
+                  added_match *match) {
+    if (token->lstrip)
+        for (utf8_char c; is_space(c = char_before(text, from, match->start));)
+            match->start -= c.length;
+    if (token->rstrip)
+        for (utf8_char c; is_space(c = char_after(text, length, match->end));)
+            match->end += c.length;
 }
 
 /* ---- Search ---------------------------------------------------------------------------------- */
@@ -82,14 +103,7 @@ static const added_token *longest_at(const added_set *set, const char *text, siz
     return longest;
 }
 
-static void strip(const added_token *token, const char *text, size_t length, size_t from,
-                  added_match *match) {
-    if (token->lstrip)
-        for (size_t n; (n = space_before(text, from, match->start)) > 0;) match->start -= n;
-    if (token->rstrip)
-        for (size_t n; (n = space_after(text, length, match->end)) > 0;) match->end += n;
-}
-
+/* As in the reference, what a token that is no whole word covers is not searched again. */
 bool added_find(const added_set *set, const char *text, size_t length, size_t from,
                 added_match *out) {
     for (size_t pos = from; pos < length; pos++) {
@@ -97,6 +111,10 @@ bool added_find(const added_set *set, const char *text, size_t length, size_t fr
         const added_token *token = longest_at(set, text + pos, length - pos);
         if (!token) continue;
         *out = (added_match){pos, pos + token->length, token->id};
+        if (token->single_word && !is_whole_word(text, length, out)) {
+            pos = out->end - 1;
+            continue;
+        }
         strip(token, text, length, from, out);
         return true;
     }

@@ -15,6 +15,8 @@ typedef struct added_token {
     size_t length;    /* bytes, 1 to ADDED_MAX_LENGTH */
     int32_t id;
     bool lstrip, rstrip; /* takes the white space on its left, on its right, too */
+    bool single_word;    /* matches only with no word character beside it */
+    size_t order;        /* among the set's tokens; added_add sets it */
 } added_token;
 
 typedef struct added_set {
@@ -30,7 +32,7 @@ typedef struct added_match {
 
 /** Makes an empty set with room for `max_tokens`. */
 fm_status added_new(added_set *set, arena *memory, size_t max_tokens, fm_error *err);
-/** Adds a token; the texts of a set differ from each other. */
+/** Adds a token. Of several with the same text the first one added is found. */
 void added_add(added_set *set, added_token token);
 /** Has to be called once, after the last token and before the first search. */
 void added_sort(added_set *set);

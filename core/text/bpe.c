@@ -1,7 +1,8 @@
 /*
- * bpe.c - the merge table and the two ways of merging a piece. Nearly all pieces are a few bytes
- * long: there a search through all pairs for each merge beats every clever structure. Long ones (a
- * run of a million spaces is one piece) use a linked list of symbols and a heap of pairs.
+ * bpe.c - the merge table and the two ways of merging a piece, both along a linked list of symbols.
+ * Nearly all pieces are a few bytes long: there a search through all pairs for each merge, which the
+ * compiler makes vectors of, beats every clever structure. Long ones (a run of a million spaces is one
+ * piece) use a heap of pairs.
  */
 #include "bpe.h"
 
@@ -10,104 +11,175 @@
 
 #include "tokens.h"
 
-/* Above every id, rank and index; an enum cannot hold it. */
-#define FREE_SLOT UINT32_MAX
-#define NO_RANK   UINT32_MAX
+/* Above every id and index; an enum cannot hold them. */
+#define NO_ID     UINT32_MAX
 #define NO_NODE   UINT32_MAX
+#define FREE_SLOT UINT64_MAX
 
 enum {
     MAX_PROBES = 512,
-    SHORT_PIECE = 32, /* bytes; about where the heap starts to win */
+    ID_BITS = 20,
+    RANK_BITS = 22,
+    FILTER_SHARE = 16, /* slots for each word of the filter: 8 bits or more for each pair */
+    INDEX_BITS = 8,
+    SHORT_PIECE = 1 << INDEX_BITS, /* bytes; about where the heap starts to win */
 };
 
-/* ---- The table ------------------------------------------------------------------------------- */
+/* A slot is left, right and rank; a rank and an index in a short piece are one key. */
+_Static_assert(BPE_MAX_IDS == 1 << ID_BITS && BPE_MAX_MERGES == 1 << RANK_BITS, "slots fit");
+_Static_assert(BPE_MAX_MERGES <= INT32_MAX >> INDEX_BITS, "keys are 32-bit");
+
+/* ---- The table -------------------------------------------------------------------------------
+ * It is small, because looking at it costs most of the time, and that is waiting for memory. */
 
 fm_status bpe_new(bpe *b, arena *memory, size_t max_merges, fm_error *err) {
     size_t n_slots = 16;
     while (n_slots / 2 < max_merges && n_slots <= SIZE_MAX / 2) n_slots *= 2;
-    b->n_slots = n_slots;
+    *b = (bpe){.n_slots = n_slots, .max_merges = max_merges};
     b->slots = arena_alloc(memory, n_slots, sizeof *b->slots);
-    if (!b->slots) return error_set(err, FM_ERR_MEMORY, "out of memory for %zu merges", max_merges);
-    for (size_t i = 0; i < n_slots; i++) b->slots[i].left = FREE_SLOT;
+    b->filter = arena_alloc(memory, n_slots / FILTER_SHARE, sizeof *b->filter);
+    b->results = arena_alloc(memory, max_merges, sizeof *b->results);
+    b->byte_ranks = arena_alloc(memory, 1 << 16, sizeof *b->byte_ranks);
+    if (!b->slots || !b->filter || !b->results || !b->byte_ranks)
+        return error_set(err, FM_ERR_MEMORY, "out of memory for %zu merges", max_merges);
+    for (size_t i = 0; i < n_slots; i++) b->slots[i] = FREE_SLOT;
     for (int i = 0; i < 256; i++) b->byte_ids[i] = -1;
     return FM_OK;
 }
 
-static size_t hash_pair(uint32_t left, uint32_t right) {
-    uint64_t h = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
-    return (size_t)(h >> 32 ^ h >> 40);
+/** What the slot of a pair holds above the rank. */
+static uint64_t pack_pair(uint32_t left, uint32_t right) {
+    return (uint64_t)left << (ID_BITS + RANK_BITS) | (uint64_t)right << RANK_BITS;
 }
 
-/** The merge of a pair, or NULL. */
-static const bpe_merge *find_merge(const bpe *b, uint32_t left, uint32_t right, bool plain) {
-    for (size_t i = hash_pair(left, right);; i++) {
-        const bpe_merge *slot = &b->slots[i & (b->n_slots - 1)];
-        if (slot->left == FREE_SLOT) return NULL;
-        if (slot->left == left && slot->right == right)
-            return plain && slot->makes_added ? NULL : slot;
+static bool is_pair(uint64_t slot, uint64_t packed) {
+    return (slot ^ packed) >> RANK_BITS == 0;
+}
+
+static uint64_t hash_pair(uint64_t packed) {
+    uint64_t h = (packed >> RANK_BITS) * 0x9E3779B97F4A7C15u;
+    return h ^ h >> 32;
+}
+
+/** The first slot to look at. */
+static size_t place_of(const bpe *b, uint64_t hash) {
+    return (size_t)hash & (b->n_slots - 1);
+}
+
+/** The filter's word of a hash; its bit is the number in the highest bits. */
+static uint64_t *filter_word(const bpe *b, uint64_t hash) {
+    return &b->filter[(size_t)(hash >> 24) & (b->n_slots / FILTER_SHARE - 1)];
+}
+
+/** The rank of a pair, or BPE_NO_RANK. */
+static uint32_t rank_of_pair(const bpe *b, uint32_t left, uint32_t right, bool plain) {
+    uint64_t packed = pack_pair(left, right);
+    uint64_t hash = hash_pair(packed);
+    if (!(*filter_word(b, hash) >> (hash >> 58) & 1)) return BPE_NO_RANK;
+    for (size_t i = place_of(b, hash);; i = (i + 1) & (b->n_slots - 1)) {
+        uint64_t slot = b->slots[i];
+        if (slot == FREE_SLOT) return BPE_NO_RANK;
+        if (!is_pair(slot, packed)) continue;
+        uint32_t rank = (uint32_t)slot & (BPE_MAX_MERGES - 1);
+        bool hidden = plain && b->makes_added && (b->results[rank] & BPE_MAKES_ADDED);
+        return hidden ? BPE_NO_RANK : rank;
     }
+}
+
+/** The token that the merge of a rank makes. */
+static uint32_t result_of(const bpe *b, uint32_t rank) {
+    return b->results[rank] & ~BPE_MAKES_ADDED;
 }
 
 /* A file can be made so that its pairs collide; no honest one reaches the limit of probes. */
 fm_status bpe_add(bpe *b, bpe_merge merge, fm_error *err) {
-    size_t start = hash_pair(merge.left, merge.right);
+    if (merge.rank >= b->max_merges || merge.rank >= BPE_MAX_MERGES || merge.left >= BPE_MAX_IDS ||
+        merge.right >= BPE_MAX_IDS)
+        return error_set(err, FM_ERR_LIMIT, "tokenizer.json: merge %u is one too many", merge.rank);
+    b->results[merge.rank] = merge.result | (merge.makes_added ? BPE_MAKES_ADDED : 0);
+    b->makes_added |= merge.makes_added;
+    uint64_t packed = pack_pair(merge.left, merge.right);
+    uint64_t hash = hash_pair(packed);
+    size_t start = place_of(b, hash);
+    *filter_word(b, hash) |= (uint64_t)1 << (hash >> 58);
     for (size_t i = 0; i < MAX_PROBES; i++) {
-        bpe_merge *slot = &b->slots[(start + i) & (b->n_slots - 1)];
-        if (slot->left == FREE_SLOT || (slot->left == merge.left && slot->right == merge.right)) {
-            *slot = merge;
-            return FM_OK;
-        }
+        uint64_t *slot = &b->slots[(start + i) & (b->n_slots - 1)];
+        if (*slot != FREE_SLOT && !is_pair(*slot, packed)) continue;
+        *slot = packed | merge.rank;
+        return FM_OK;
     }
     return error_set(err, FM_ERR_FORMAT, "tokenizer.json: merge %u collides with too many others",
                      merge.rank);
 }
 
+void bpe_finish(bpe *b) {
+    for (size_t i = 0; i < 1 << 16; i++) {
+        int32_t left = b->byte_ids[i >> 8], right = b->byte_ids[i & 0xFF];
+        bool both = left >= 0 && right >= 0;
+        b->byte_ranks[i] =
+            both ? rank_of_pair(b, (uint32_t)left, (uint32_t)right, false) : BPE_NO_RANK;
+    }
+}
+
+/** The rank of the pair of two bytes, or BPE_NO_RANK. */
+static uint32_t rank_of_bytes(const bpe *b, const uint8_t *bytes, bool plain) {
+    uint32_t rank = b->byte_ranks[bytes[0] << 8 | bytes[1]];
+    bool hidden =
+        plain && b->makes_added && rank != BPE_NO_RANK && (b->results[rank] & BPE_MAKES_ADDED);
+    return hidden ? BPE_NO_RANK : rank;
+}
+
 /* ---- Short pieces ---------------------------------------------------------------------------- */
 
-/** The pair of symbols i and i + 1: its rank, or NO_RANK. */
-typedef struct pair {
-    uint32_t rank;
-    uint32_t result;
-} pair;
+/** The symbols of a piece, each at the index of its first byte, and for each the key of its pair with
+ * the next one: rank << INDEX_BITS | index, so that the lowest key is the next to merge. */
+typedef struct row {
+    int32_t keys[SHORT_PIECE]; /* NO_KEY: no merge, or merged into the one before */
+    uint32_t ids[SHORT_PIECE];
+    uint16_t prev[SHORT_PIECE + 1], next[SHORT_PIECE];
+} row;
 
-static pair find_pair(const bpe *b, uint32_t left, uint32_t right, bool plain) {
-    const bpe_merge *merge = find_merge(b, left, right, plain);
-    return merge ? (pair){merge->rank, merge->result} : (pair){NO_RANK, 0};
+#define NO_KEY INT32_MAX
+
+static int32_t make_key(uint32_t rank, size_t i) {
+    return rank == BPE_NO_RANK ? NO_KEY : (int32_t)(rank << INDEX_BITS | (uint32_t)i);
 }
 
-/** The index of the first pair with the lowest rank. */
-static size_t lowest_pair(const pair *pairs, size_t n) {
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (pairs[i].rank < pairs[best].rank) best = i;
-    return best;
+static int32_t lowest_key(const int32_t *keys, size_t n) {
+    int32_t lowest = NO_KEY;
+    for (size_t i = 0; i < n; i++) lowest = keys[i] < lowest ? keys[i] : lowest;
+    return lowest;
 }
 
-/** Merges ids[0 … n) in place and returns how many are left; n is 1 to SHORT_PIECE. */
-static size_t merge_short(const bpe *b, uint32_t *ids, size_t n, bool plain) {
-    pair pairs[SHORT_PIECE];
-    for (size_t i = 0; i + 1 < n; i++) pairs[i] = find_pair(b, ids[i], ids[i + 1], plain);
-    while (n > 1) {
-        size_t best = lowest_pair(pairs, n - 1);
-        if (pairs[best].rank == NO_RANK) break;
-        ids[best] = pairs[best].result;
-        n--;
-        memmove(&ids[best + 1], &ids[best + 2], (n - best - 1) * sizeof *ids);
-        if (best + 1 < n) {
-            memmove(&pairs[best + 1], &pairs[best + 2], (n - best - 2) * sizeof *pairs);
-            pairs[best] = find_pair(b, ids[best], ids[best + 1], plain);
-        }
-        if (best > 0) pairs[best - 1] = find_pair(b, ids[best - 1], ids[best], plain);
+/** Merges until no pair is left; the first symbol stays at index 0. */
+static void merge_row(const bpe *b, row *r, size_t length, bool plain) {
+    for (int32_t key; (key = lowest_key(r->keys, length)) != NO_KEY;) {
+        size_t i = (size_t)key & (SHORT_PIECE - 1);
+        size_t gone = r->next[i], next = r->next[gone], prev = r->prev[i];
+        uint32_t id = result_of(b, (uint32_t)key >> INDEX_BITS);
+        r->ids[i] = id;
+        r->next[i] = (uint16_t)next;
+        r->prev[next] = (uint16_t)i;
+        r->keys[gone] = NO_KEY;
+        r->keys[i] = next < length ? make_key(rank_of_pair(b, id, r->ids[next], plain), i) : NO_KEY;
+        if (i > 0) r->keys[prev] = make_key(rank_of_pair(b, r->ids[prev], id, plain), prev);
     }
-    return n;
 }
 
 static fm_status encode_short(const bpe *b, const uint8_t *piece, size_t length, bool plain,
                               fm_tokens *out, fm_error *err) {
-    uint32_t ids[SHORT_PIECE];
-    for (size_t i = 0; i < length; i++) ids[i] = (uint32_t)b->byte_ids[piece[i]];
-    size_t n = merge_short(b, ids, length, plain);
-    for (size_t i = 0; i < n; i++) FM_TRY(tokens_append(out, (int32_t)ids[i], err));
+    row r;
+    for (size_t i = 0; i < length; i++) {
+        bool last = i + 1 == length;
+        r.ids[i] = (uint32_t)b->byte_ids[piece[i]];
+        r.keys[i] = last ? NO_KEY : make_key(rank_of_bytes(b, piece + i, plain), i);
+        r.next[i] = (uint16_t)(i + 1);
+        r.prev[i + 1] = (uint16_t)i;
+    }
+    r.prev[0] = 0;
+    merge_row(b, &r, length, plain);
+    for (size_t i = 0; i < length; i = r.next[i])
+        FM_TRY(tokens_append(out, (int32_t)r.ids[i], err));
     return FM_OK;
 }
 
@@ -155,17 +227,17 @@ static uint64_t heap_pop(chain *c) {
     return top;
 }
 
-/** The pair whose left symbol is at `i`. */
-static pair pair_at(const chain *c, uint32_t i) {
+/** The rank of the pair whose left symbol is at `i`. */
+static uint32_t rank_at(const chain *c, uint32_t i) {
     const node *left = &c->nodes[i];
-    if (left->id == FREE_SLOT || left->next == NO_NODE) return (pair){NO_RANK, 0};
-    return find_pair(c->table, left->id, c->nodes[left->next].id, c->plain);
+    if (left->id == NO_ID || left->next == NO_NODE) return BPE_NO_RANK;
+    return rank_of_pair(c->table, left->id, c->nodes[left->next].id, c->plain);
 }
 
 static void push_pair(chain *c, uint32_t i) {
     if (i == NO_NODE) return;
-    pair p = pair_at(c, i);
-    if (p.rank != NO_RANK) heap_push(c, (uint64_t)p.rank << 32 | i);
+    uint32_t rank = rank_at(c, i);
+    if (rank != BPE_NO_RANK) heap_push(c, (uint64_t)rank << 32 | i);
 }
 
 static void chain_start(chain *c, const uint8_t *piece, uint32_t length) {
@@ -173,9 +245,9 @@ static void chain_start(chain *c, const uint8_t *piece, uint32_t length) {
         c->nodes[i] = (node){(uint32_t)c->table->byte_ids[piece[i]], i - 1, i + 1};
     c->nodes[0].prev = NO_NODE;
     c->nodes[length - 1].next = NO_NODE;
-    for (uint32_t i = 0; i < length; i++) {
-        pair p = pair_at(c, i);
-        if (p.rank != NO_RANK) c->heap[c->n_heap++] = (uint64_t)p.rank << 32 | i;
+    for (uint32_t i = 0; i + 1 < length; i++) {
+        uint32_t rank = rank_of_bytes(c->table, piece + i, c->plain);
+        if (rank != BPE_NO_RANK) c->heap[c->n_heap++] = (uint64_t)rank << 32 | i;
     }
     for (size_t i = c->n_heap / 2; i-- > 0;) heap_sink(c->heap, c->n_heap, i);
 }
@@ -184,13 +256,13 @@ static void chain_merge(chain *c) {
     while (c->n_heap > 0) {
         uint64_t top = heap_pop(c);
         uint32_t i = (uint32_t)top;
-        pair p = pair_at(c, i);
-        if (p.rank != (uint32_t)(top >> 32)) continue;
+        uint32_t rank = rank_at(c, i);
+        if (rank != (uint32_t)(top >> 32)) continue;
         node *left = &c->nodes[i];
         node *right = &c->nodes[left->next];
-        left->id = p.result;
+        left->id = result_of(c->table, rank);
         left->next = right->next;
-        right->id = FREE_SLOT;
+        right->id = NO_ID;
         if (left->next != NO_NODE) c->nodes[left->next].prev = i;
         push_pair(c, left->prev);
         push_pair(c, i);

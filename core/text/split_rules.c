@@ -6,15 +6,41 @@
  */
 #include <string.h>
 
+#include "letters.h"
 #include "split.h"
 
-static const char *const known_rules[SPLIT_RULE_COUNT] = {
-    [SPLIT_RULE_DEEPSEEK_V3] =
-        "Split(\\p{N}{1,3}) Split([\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+) "
-        "Split([!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
-        "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+"
-        "|\\s+(?!\\S)|\\s+) ByteLevel",
-    [SPLIT_RULE_SMOLLM] = "Digits(one by one) ByteLevel(gpt-2 rule)",
+/* U+0001 stands for the letters of deepseek-llm, which letters.c lists. */
+#define LETTERS "\1"
+#define CJK     "Split([\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+)"
+#define LLM                                                                                        \
+    "Split([\\r\\n]) Split(\\s?[" LETTERS "]+) "                                                   \
+    "Split(\\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+) Split(\\s+$) " CJK
+#define CODER "Split([\\r\\n]) Split(\\s?\\p{L}+) Split(\\s?\\p{P}+) " CJK
+#define LLAMA3(numbers)                                                                            \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers                          \
+    "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
+/* Where a pattern matches at every position, to remove what it does not match is to isolate what it
+ * does: both spellings are published. */
+static const struct {
+    split_rule rule;
+    const char *text;
+} known_rules[] = {
+    {SPLIT_RULE_DEEPSEEK_LLM, LLM " Digits(one by one) ByteLevel"},
+    {SPLIT_RULE_DEEPSEEK_LLM_RUNS, LLM " Split(\\p{N}+) ByteLevel"},
+    {SPLIT_RULE_DEEPSEEK_CODER, CODER " Digits(one by one) ByteLevel"},
+    {SPLIT_RULE_DEEPSEEK_CODER_GGUF, CODER " Split(\\p{N}) ByteLevel"},
+    {SPLIT_RULE_DEEPSEEK_V3,
+     "Split(\\p{N}{1,3}) Split([\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+) "
+     "Split([!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
+     "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+"
+     "|\\s+(?!\\S)|\\s+) ByteLevel"},
+    {SPLIT_RULE_LLAMA3, "Split(" LLAMA3("\\p{N}{1,3}") ") ByteLevel"},
+    {SPLIT_RULE_LLAMA3, "Split(" LLAMA3("\\p{N}{1,3}") ", Removed, inverted) ByteLevel"},
+    {SPLIT_RULE_QWEN2, "Split(" LLAMA3("\\p{N}") ") ByteLevel"},
+    {SPLIT_RULE_QWEN2, "Split(" LLAMA3("\\p{N}") ", Removed, inverted) ByteLevel"},
+    {SPLIT_RULE_GPT2, "ByteLevel(gpt-2 rule)"},
+    {SPLIT_RULE_SMOLLM, "Digits(one by one) ByteLevel(gpt-2 rule)"},
 };
 
 /* ---- The description ------------------------------------------------------------------------- */
@@ -91,12 +117,24 @@ static void describe(description *d, const json *node, int depth) {
         add_text(d, type);
 }
 
+/** True when a description is that of a known rule. */
+static bool is_rule(const char *text, const char *known) {
+    char letters[LETTERS_PATTERN_SIZE];
+    const char *mark = strstr(known, LETTERS);
+    if (!mark) return strcmp(text, known) == 0;
+    size_t before = (size_t)(mark - known);
+    letters_pattern(letters);
+    size_t inside = strlen(letters);
+    return strncmp(text, known, before) == 0 && strncmp(text + before, letters, inside) == 0 &&
+           strcmp(text + before + inside, mark + strlen(LETTERS)) == 0;
+}
+
 fm_status split_recognise(const json *node, split_rule *out, fm_error *err) {
     description d = {.length = 0};
     describe(&d, node, 4);
-    for (int rule = 0; rule < SPLIT_RULE_COUNT; rule++) {
-        if (strcmp(d.text, known_rules[rule]) == 0) {
-            *out = (split_rule)rule;
+    for (size_t i = 0; i < sizeof known_rules / sizeof known_rules[0]; i++) {
+        if (is_rule(d.text, known_rules[i].text)) {
+            *out = known_rules[i].rule;
             return FM_OK;
         }
     }

@@ -1,12 +1,13 @@
 /*
- * tokenizer.c - text -> ids and the questions about tokens. Encoding is three steps inside each
- * other: added tokens are taken out, the text between them is cut into pieces, each piece is
+ * tokenizer.c - text -> ids and the questions about tokens. Encoding is steps inside each other:
+ * added tokens are taken out, the text between them is normalized and cut into pieces, each piece is
  * merged.
  */
 #include "tokenizer.h"
 
 #include <string.h>
 
+#include "nfc.h"
 #include "tokens.h"
 
 /** One call of fm_tokenizer_encode. */
@@ -14,16 +15,15 @@ typedef struct encoder {
     const fm_tokenizer *t;
     bool plain;
     bpe_scratch scratch;
+    nfc_text normal;
     fm_tokens *out;
     fm_error *err;
 } encoder;
 
 static fm_status encode_piece(encoder *e, const uint8_t *piece, size_t length) {
     const fm_tokenizer *t = e->t;
-    if (t->ignore_merges && length <= t->vocab.max_bytes) {
-        int32_t id = vocab_find_bytes(&t->vocab, piece, length);
-        if (id >= 0 && !t->vocab.tokens[id].added) return tokens_append(e->out, id, e->err);
-    }
+    int32_t id = whole_find(&t->whole, &t->vocab, piece, length);
+    if (id >= 0) return tokens_append(e->out, id, e->err);
     return bpe_encode(&t->bpe, piece, length, e->plain, &e->scratch, e->out, e->err);
 }
 
@@ -35,25 +35,54 @@ static fm_status encode_text(encoder *e, const char *text, size_t length) {
     return FM_OK;
 }
 
-/** Takes out the added tokens of search `pass`; what lies between them goes to the next search. */
-static fm_status encode_added(encoder *e, size_t pass, const char *text, size_t length) {
-    if (pass == 2) return encode_text(e, text, length);
+/** Takes out the added tokens that are matched in normalized text. */
+static fm_status encode_normal(encoder *e, const char *text, size_t length) {
     size_t done = 0;
-    for (added_match m; added_find(&e->t->added[pass], text, length, done, &m); done = m.end) {
-        FM_TRY(encode_added(e, pass + 1, text + done, m.start - done));
+    const added_set *set = &e->t->added[ADDED_NORMALIZED];
+    for (added_match m; !e->plain && added_find(set, text, length, done, &m); done = m.end) {
+        FM_TRY(encode_text(e, text + done, m.start - done));
         FM_TRY(tokens_append(e->out, m.id, e->err));
     }
-    return encode_added(e, pass + 1, text + done, length - done);
+    return encode_text(e, text + done, length - done);
+}
+
+static fm_status encode_raw(encoder *e, const char *text, size_t length) {
+    const uint8_t *bytes = (const uint8_t *)text;
+    if (!e->t->nfc || nfc_is_stable(bytes, length)) return encode_normal(e, text, length);
+    FM_TRY(nfc_normalize(bytes, length, &e->normal, e->err));
+    return encode_normal(e, (const char *)e->normal.bytes, e->normal.length);
+}
+
+/** Takes out the added tokens that are matched in the text as it stands. */
+static fm_status encode_added(encoder *e, const char *text, size_t length) {
+    size_t done = 0;
+    const added_set *set = &e->t->added[ADDED_RAW];
+    for (added_match m; !e->plain && added_find(set, text, length, done, &m); done = m.end) {
+        FM_TRY(encode_raw(e, text + done, m.start - done));
+        FM_TRY(tokens_append(e->out, m.id, e->err));
+    }
+    return encode_raw(e, text + done, length - done);
+}
+
+/** Puts the BOS token in front of the ids from `first` on, unless one stands there. */
+static fm_status add_bos(const fm_tokenizer *t, fm_tokens *out, size_t first, fm_error *err) {
+    if (out->count > first && out->ids[first] == t->bos) return FM_OK;
+    FM_TRY(tokens_append(out, t->bos, err));
+    memmove(out->ids + first + 1, out->ids + first, (out->count - 1 - first) * sizeof *out->ids);
+    out->ids[first] = t->bos;
+    return FM_OK;
 }
 
 fm_status fm_tokenizer_encode(const fm_tokenizer *t, const char *text, size_t length,
                               fm_encode_mode mode, fm_tokens *out, fm_error *err) {
-    if (length == 0) return FM_OK;
-    size_t count = out->count;
+    size_t first = out->count;
     encoder e = {.t = t, .plain = mode == FM_ENCODE_PLAIN, .out = out, .err = err};
-    fm_status status = encode_added(&e, e.plain ? 2 : 0, text, length);
-    if (status != FM_OK) out->count = count;
+    fm_status status = length > 0 ? encode_added(&e, text, length) : FM_OK;
+    if (status == FM_OK && mode == FM_ENCODE_PROMPT && t->adds_bos)
+        status = add_bos(t, out, first, err);
+    if (status != FM_OK) out->count = first;
     bpe_scratch_free(&e.scratch);
+    nfc_free(&e.normal);
     return status;
 }
 

@@ -10,16 +10,24 @@
 #include "bpe.h"
 #include "split.h"
 #include "vocab.h"
+#include "whole.h"
+
+/** The searches for added tokens, in this order. The second one sees what the first one left, after
+ * normalization. */
+typedef enum added_search {
+    ADDED_RAW,
+    ADDED_NORMALIZED, /* the tokens that the file marks so */
+    ADDED_COUNT
+} added_search;
 
 struct fm_tokenizer {
     arena *memory;
     vocab vocab;
     bpe bpe;
-    /* Added tokens in the order of the searches: those matched in the raw text, then those that the
-     * file marks as matched in normalized text. The second search sees what the first one left. */
-    added_set added[2];
+    added_set added[ADDED_COUNT];
     split_rule rule;
-    bool ignore_merges; /* a piece that is a token is taken whole */
+    bool nfc;          /* text between the tokens of the first search is normalized */
+    whole_table whole; /* what no merges have to be made for; with ignore_merges all tokens */
     bool adds_bos;
     bool opens_reasoning; /* the directory's chat template begins the answer with <think> */
     int32_t bos, eos;     /* -1: none */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/os.h"
+#include "nfc.h"
 #include "tokenizer.h"
 
 #define FILE_NAME     "tokenizer.json"
@@ -14,9 +15,9 @@
 #define TEMPLATE_NAME "chat_template.jinja"
 
 enum {
-    MAX_MERGES = 4 * VOCAB_MAX_SIZE, /* Llama 3 has 2.2 for a token */
-    MAX_TEMPLATE = 1 << 20,          /* bytes */
-    PATH_SIZE = 4096,                /* bytes */
+    WHOLE_MAX = 64,         /* bytes of a token that is worth a try of its merges */
+    MAX_TEMPLATE = 1 << 20, /* bytes */
+    PATH_SIZE = 4096,       /* bytes */
 };
 
 static const json_limits limits = {.max_bytes = (size_t)64 << 20, .max_depth = 64};
@@ -78,9 +79,6 @@ static fm_status check_added(const json *token, fm_error *err) {
         return error_set(err, FM_ERR_LIMIT,
                          FILE_NAME ": the added token \"%.80s\" is longer than %d bytes", text,
                          ADDED_MAX_LENGTH);
-    if (json_bool(json_find(token, "single_word"), false))
-        return error_set(err, FM_ERR_UNSUPPORTED,
-                         FILE_NAME ": the flag single_word of \"%.80s\" is not supported", text);
     return FM_OK;
 }
 
@@ -119,28 +117,43 @@ static fm_status load_vocab(fm_tokenizer *t, const json *root, fm_error *err) {
     return FM_OK;
 }
 
+/** The text that an added token is searched by: its own, or the normal form of it. */
+static fm_status read_added_text(fm_tokenizer *t, bool normalized, added_token *out,
+                                 fm_error *err) {
+    nfc_text normal = {0};
+    out->length = strlen(out->text);
+    if (!t->nfc || !normalized) return FM_OK;
+    fm_status status = nfc_normalize((const uint8_t *)out->text, out->length, &normal, err);
+    if (status == FM_OK) {
+        out->text = arena_strndup(t->memory, (const char *)normal.bytes, normal.length);
+        out->length = normal.length;
+        if (!out->text) status = error_set(err, FM_ERR_MEMORY, "out of memory for added tokens");
+    }
+    nfc_free(&normal);
+    return status;
+}
+
+static fm_status load_added_token(fm_tokenizer *t, const json *node, fm_error *err) {
+    const char *text = json_string(json_find(node, "content"));
+    bool special = json_bool(json_find(node, "special"), false);
+    bool normalized = json_bool(json_find(node, "normalized"), false);
+    added_token token = {.lstrip = json_bool(json_find(node, "lstrip"), false),
+                         .rstrip = json_bool(json_find(node, "rstrip"), false),
+                         .single_word = json_bool(json_find(node, "single_word"), false)};
+    FM_TRY(read_id(json_find(node, "id"), text, &token.id, err));
+    FM_TRY(vocab_add_added(&t->vocab, token.id, text, special, err));
+    token.text = vocab_get(&t->vocab, token.id)->text;
+    FM_TRY(read_added_text(t, normalized, &token, err));
+    added_add(&t->added[normalized ? ADDED_NORMALIZED : ADDED_RAW], token);
+    return FM_OK;
+}
+
 /** Comes after the merges, which are made of ordinary tokens alone. */
 static fm_status load_added(fm_tokenizer *t, const json *added, fm_error *err) {
     size_t n = json_count(added);
-    FM_TRY(added_new(&t->added[0], t->memory, n, err));
-    FM_TRY(added_new(&t->added[1], t->memory, n, err));
-    json_for_each(token, added) {
-        int32_t id;
-        const char *text = json_string(json_find(token, "content"));
-        bool special = json_bool(json_find(token, "special"), false);
-        bool normalized = json_bool(json_find(token, "normalized"), false);
-        FM_TRY(read_id(json_find(token, "id"), text, &id, err));
-        FM_TRY(vocab_add_added(&t->vocab, id, text, special, err));
-        added_add(&t->added[normalized], (added_token){
-                                             .text = vocab_get(&t->vocab, id)->text,
-                                             .length = strlen(text),
-                                             .id = id,
-                                             .lstrip = json_bool(json_find(token, "lstrip"), false),
-                                             .rstrip = json_bool(json_find(token, "rstrip"), false),
-                                         });
-    }
-    added_sort(&t->added[0]);
-    added_sort(&t->added[1]);
+    for (int i = 0; i < ADDED_COUNT; i++) FM_TRY(added_new(&t->added[i], t->memory, n, err));
+    json_for_each(node, added) FM_TRY(load_added_token(t, node, err));
+    for (int i = 0; i < ADDED_COUNT; i++) added_sort(&t->added[i]);
     return FM_OK;
 }
 
@@ -191,7 +204,7 @@ static fm_status load_merge(fm_tokenizer *t, const json *node, uint32_t rank, ch
                          FILE_NAME
                          ": merge %u (\"%.80s\") needs a token that is not in the vocabulary",
                          rank, m.left);
-    bpe_merge merge = {(uint32_t)left, (uint32_t)right, rank, (uint32_t)result & INT32_MAX, 0};
+    bpe_merge merge = {(uint32_t)left, (uint32_t)right, rank, (uint32_t)result, false};
     return bpe_add(&t->bpe, merge, err);
 }
 
@@ -199,9 +212,9 @@ static fm_status load_merges(fm_tokenizer *t, const json *merges, fm_error *err)
     if (!json_is_array(merges))
         return error_set(err, FM_ERR_FORMAT, FILE_NAME ": model.merges must be an array");
     size_t n_merges = json_count(merges);
-    if (n_merges > MAX_MERGES)
+    if (n_merges > BPE_MAX_MERGES)
         return error_set(err, FM_ERR_LIMIT, FILE_NAME ": %zu merges are above the limit of %d",
-                         n_merges, MAX_MERGES);
+                         n_merges, BPE_MAX_MERGES);
     FM_TRY(bpe_new(&t->bpe, t->memory, n_merges, err));
     char *joined = arena_alloc(t->memory, t->vocab.max_text, 1);
     if (!joined) return error_set(err, FM_ERR_MEMORY, "out of memory for merges");
@@ -229,19 +242,37 @@ static fm_status load_bytes(fm_tokenizer *t, const json *model, fm_error *err) {
 
 /* ---- The steps around the model -------------------------------------------------------------- */
 
-static fm_status load_steps(fm_tokenizer *t, const json *root, fm_error *err) {
-    const json *normalizer = json_find(root, "normalizer");
-    bool empty = strcmp(type_of(normalizer), "Sequence") == 0 &&
-                 !json_first(json_find(normalizer, "normalizers"));
-    if (normalizer && !json_is_null(normalizer) && !empty)
+/** Reads the normalizer: none, NFC, or a sequence of these. `depth` bounds recursion. */
+static fm_status load_normalizer(fm_tokenizer *t, const json *node, int depth, fm_error *err) {
+    const char *type = type_of(node);
+    if (!node || json_is_null(node)) return FM_OK;
+    if (strcmp(type, "Sequence") == 0 && depth > 0) {
+        json_for_each(child, json_find(node, "normalizers"))
+            FM_TRY(load_normalizer(t, child, depth - 1, err));
+        return FM_OK;
+    }
+    if (strcmp(type, "NFC") != 0)
         return error_set(err, FM_ERR_UNSUPPORTED,
-                         FILE_NAME ": the normalizer \"%.80s\" is not supported",
-                         type_of(normalizer));
-    const char *decoder = type_of(json_find(root, "decoder"));
-    if (strcmp(decoder, "ByteLevel") != 0)
+                         FILE_NAME ": the normalizer \"%.80s\" is not supported; NFC is", type);
+    t->nfc = true;
+    return FM_OK;
+}
+
+/** True for a decoder that only joins the tokens' bytes. `depth` bounds recursion. */
+static bool joins_bytes(const json *node, int depth) {
+    if (strcmp(type_of(node), "Sequence") != 0 || depth == 0)
+        return strcmp(type_of(node), "ByteLevel") == 0;
+    const json *only = json_first(json_find(node, "decoders"));
+    return joins_bytes(only, depth - 1) && !json_next(only);
+}
+
+static fm_status load_steps(fm_tokenizer *t, const json *root, fm_error *err) {
+    FM_TRY(load_normalizer(t, json_find(root, "normalizer"), 4, err));
+    const json *decoder = json_find(root, "decoder");
+    if (!joins_bytes(decoder, 4))
         return error_set(err, FM_ERR_UNSUPPORTED,
                          FILE_NAME ": the decoder is \"%.80s\"; only ByteLevel is supported",
-                         decoder);
+                         type_of(decoder));
     return split_recognise(json_find(root, "pre_tokenizer"), &t->rule, err);
 }
 
@@ -304,11 +335,47 @@ static bool any_opens_reasoning(const json *chat_template) {
 
 /* ---- Entry points ---------------------------------------------------------------------------- */
 
+/** Tells the merges which of their results are added tokens. */
 static void mark_merges(fm_tokenizer *t) {
-    for (size_t i = 0; i < t->bpe.n_slots; i++) {
-        bpe_merge *m = &t->bpe.slots[i];
-        m->makes_added = t->vocab.tokens[m->result].added;
+    for (size_t rank = 0; rank < t->bpe.max_merges; rank++) {
+        if (!t->vocab.tokens[t->bpe.results[rank]].added) continue;
+        t->bpe.results[rank] |= BPE_MAKES_ADDED;
+        t->bpe.makes_added = true;
     }
+    bpe_finish(&t->bpe);
+}
+
+/** Sets *whole when a token's bytes become that token, in plain text and, where it matters, in any
+ * other. */
+static fm_status try_whole(const bpe *b, const vocab_token *token, int32_t id, bpe_scratch *scratch,
+                           fm_tokens *out, bool *whole, fm_error *err) {
+    bool holds = token->n_bytes <= WHOLE_MAX;
+    for (int plain = b->makes_added ? 0 : 1; holds && plain < 2; plain++) {
+        out->count = 0;
+        fm_status status = bpe_encode(b, token->bytes, token->n_bytes, plain, scratch, out, NULL);
+        if (status == FM_ERR_MEMORY)
+            return error_set(err, status, "out of memory for whole pieces");
+        holds = status == FM_OK && out->count == 1 && out->ids[0] == id;
+    }
+    *whole = holds;
+    return FM_OK;
+}
+
+/** Finds the tokens that pieces become whole. To leave one out costs time, nothing else. */
+static fm_status load_whole(fm_tokenizer *t, bool ignore_merges, fm_error *err) {
+    bpe_scratch scratch = {0};
+    fm_tokens out = {0};
+    fm_status status = whole_new(&t->whole, t->memory, (size_t)t->vocab.size, err);
+    for (int32_t id = 0; status == FM_OK && id < t->vocab.size; id++) {
+        const vocab_token *token = vocab_get(&t->vocab, id);
+        if (!token || token->added || (const char *)token->bytes == token->text) continue;
+        bool whole = ignore_merges;
+        if (!whole) status = try_whole(&t->bpe, token, id, &scratch, &out, &whole, err);
+        if (whole) status = whole_add(&t->whole, &t->vocab, id, err);
+    }
+    bpe_scratch_free(&scratch);
+    fm_tokens_free(&out);
+    return status;
 }
 
 static fm_status build(fm_tokenizer *t, const json *root, const json *config, fm_error *err) {
@@ -316,13 +383,13 @@ static fm_status build(fm_tokenizer *t, const json *root, const json *config, fm
     if (config && !json_is_object(config))
         return error_set(err, FM_ERR_FORMAT, CONFIG_NAME ": is no object: restore the file");
     FM_TRY(check_model(model, err));
-    t->ignore_merges = json_bool(json_find(model, "ignore_merges"), false);
     FM_TRY(load_steps(t, root, err));
     FM_TRY(load_vocab(t, root, err));
     FM_TRY(load_merges(t, json_find(model, "merges"), err));
     FM_TRY(load_bytes(t, model, err));
     FM_TRY(load_added(t, json_find(root, "added_tokens"), err));
     mark_merges(t);
+    FM_TRY(load_whole(t, json_bool(json_find(model, "ignore_merges"), false), err));
     t->opens_reasoning = any_opens_reasoning(json_find(config, "chat_template"));
     return load_config(t, root, config, err);
 }

@@ -1,7 +1,8 @@
 /*
- * fuzz_encode.c - any bytes through a fixed tokenizer. The first byte chooses the split rule. The
- * plain tokens' bytes have to be the input, and the decoder has to give whole UTF-8 that a second
- * decoder, fed byte by byte, gives too.
+ * fuzz_encode.c - any bytes through a fixed tokenizer. The first byte chooses the split rule and
+ * whether text is normalized. The plain tokens' bytes have to be the input, or its normal form, which
+ * has to be its own normal form; and the decoder has to give whole UTF-8 that a second decoder, fed
+ * byte by byte, gives too.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,26 +10,13 @@
 
 #include "base/utf8.h"
 #include "text/alphabet.h"
+#include "text/nfc.h"
 #include "text/tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const steps[SPLIT_RULE_COUNT] = {
-    [SPLIT_RULE_DEEPSEEK_V3] =
-        "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\p{N}{1,3}\"},\"behavior\":\"Isolated\"},"
-        "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+\"}"
-        ","
-        "\"behavior\":\"Isolated\"},{\"type\":\"Split\",\"pattern\":{\"Regex\":\""
-        "[!\\\"#$%&'()*+,\\\\-./:;<=>?@\\\\[\\\\\\\\\\\\]^_`{|}~][A-Za-z]+"
-        "|[^\\r\\n\\\\p{L}\\\\p{P}\\\\p{S}]?[\\\\p{L}\\\\p{M}]+| ?[\\\\p{P}\\\\p{S}]+[\\r\\n]*"
-        "|\\\\s*[\\r\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"},\"behavior\":\"Isolated\"},"
-        "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}",
-    [SPLIT_RULE_SMOLLM] = "{\"type\":\"Digits\",\"individual_digits\":true},"
-                          "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":true}",
-};
-
 /** The bytes, merges among a few of them, and two added tokens. */
-static fm_tokenizer *make_tokenizer(split_rule rule) {
+static fm_tokenizer *make_tokenizer(split_rule rule, bool nfc) {
     static char text[1 << 14];
     size_t n = (size_t)sprintf(
         text, "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"aa\":256,\"aaa\":257,"
@@ -44,11 +32,12 @@ static fm_tokenizer *make_tokenizer(split_rule rule) {
         "},\"merges\":[\"Ġ Ġ\",\"a a\",\"a b\",\"aa a\",\"aa aa\",\"ĠĠ ĠĠ\",\"Ã ©\",\"Ġ a\"]},"
         "\"added_tokens\":[{\"id\":300,\"content\":\"<s>\",\"special\":true,\"lstrip\":true,"
         "\"rstrip\":true},{\"id\":301,\"content\":\"s>a\",\"normalized\":true}],"
-        "\"decoder\":{\"type\":\"ByteLevel\"},\"pre_tokenizer\":{\"type\":\"Sequence\","
-        "\"pretokenizers\":[%s]}}",
-        steps[rule]);
+        "\"decoder\":{\"type\":\"ByteLevel\"},\"normalizer\":%s,"
+        "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}}",
+        nfc ? "{\"type\":\"NFC\"}" : "null");
     fm_tokenizer *t = NULL;
     if (tokenizer_parse(text, n, NULL, 0, &t, NULL) != FM_OK) abort();
+    t->rule = rule;
     return t;
 }
 
@@ -62,6 +51,17 @@ static void check_round_trip(const fm_tokenizer *t, const fm_tokens *tokens, con
         done += n;
     }
     if (done != size) abort();
+}
+
+/** Normalizes the input, twice. */
+static void normalize(const uint8_t *data, size_t size, nfc_text *out) {
+    nfc_text twice = {0};
+    if (nfc_normalize(data, size, out, NULL) != FM_OK) abort();
+    if (nfc_normalize(out->bytes, out->length, &twice, NULL) != FM_OK) abort();
+    if (out->length != twice.length) abort();
+    if (out->length > 0 && memcmp(out->bytes, twice.bytes, out->length) != 0) abort();
+    if (nfc_is_stable(data, size) && out->length != size) abort();
+    nfc_free(&twice);
 }
 
 /** Decodes and returns the text, which the caller frees. */
@@ -100,18 +100,25 @@ static void check_decoder(const fm_tokenizer *t, const fm_tokens *tokens, const 
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static fm_tokenizer *tokenizers[SPLIT_RULE_COUNT];
+    static fm_tokenizer *tokenizers[2 * SPLIT_RULE_COUNT];
     if (size == 0) return 0;
-    int rule = data[0] % SPLIT_RULE_COUNT;
-    if (!tokenizers[rule]) tokenizers[rule] = make_tokenizer((split_rule)rule);
-    const fm_tokenizer *t = tokenizers[rule];
+    int kind = data[0] % (2 * SPLIT_RULE_COUNT);
+    if (!tokenizers[kind])
+        tokenizers[kind] =
+            make_tokenizer((split_rule)(kind % SPLIT_RULE_COUNT), kind >= SPLIT_RULE_COUNT);
+    const fm_tokenizer *t = tokenizers[kind];
     const char *text = (const char *)data + 1;
     fm_tokens tokens = {0};
     if (fm_tokenizer_encode(t, text, size - 1, FM_ENCODE_ADDED, &tokens, NULL) != FM_OK) abort();
     tokens.count = 0;
     if (fm_tokenizer_encode(t, text, size - 1, FM_ENCODE_PLAIN, &tokens, NULL) != FM_OK) abort();
-    check_round_trip(t, &tokens, data + 1, size - 1);
-    check_decoder(t, &tokens, data + 1, size - 1);
+    nfc_text normal = {0};
+    if (t->nfc) normalize(data + 1, size - 1, &normal);
+    const uint8_t *expected = t->nfc ? normal.bytes : data + 1;
+    size_t length = t->nfc ? normal.length : size - 1;
+    check_round_trip(t, &tokens, expected, length);
+    check_decoder(t, &tokens, expected, length);
+    nfc_free(&normal);
     fm_tokens_free(&tokens);
     return 0;
 }

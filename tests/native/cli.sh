@@ -117,7 +117,7 @@ first_with() {
     done
 }
 
-tokenizer=$(first_with "$data/tokenizer" tokenizer.json)
+tokenizer=$data/tokenizer/deepseek_v3
 checkpoint=$(first_with "$data/oracle" config.json)
 both=$work/both
 mkdir "$both"

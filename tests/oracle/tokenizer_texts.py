@@ -137,6 +137,27 @@ class Writer:
         """Code points where a class begins or ends, between what shows the class."""
         return "".join(self.rng.choice(["a", " ", "1", "!", ""]) + chr(c) for c in codes)
 
+    def unnormalized(self, composing):
+        """Letters, marks in any order, jamo and singletons: what normal form C puts together."""
+        marks = [(0x300, 0x314), (0x323, 0x331), (0x334, 0x338), (0x345, 0x345), (0x5B0, 0x5BC),
+                 (0x64B, 0x655), (0x93C, 0x93C), (0x94D, 0x94D), (0x3099, 0x309A)]
+        bases = [(0x41, 0x5A), (0x61, 0x7A), (0xC0, 0xFF), (0x391, 0x3C9), (0x1EA0, 0x1EF9),
+                 (0x5D0, 0x5EA), (0x622, 0x64A), (0x928, 0x934), (0x304B, 0x307D)]
+        jamo = [(0x1100, 0x1112), (0x1161, 0x1175), (0x11A7, 0x11C2), (0xAC00, 0xAC38)]
+        parts = []
+        for _ in range(self.rng.randint(1, 5)):
+            kind = self.rng.randint(0, 7)
+            if kind < 4:
+                parts.append(letters(self.rng, bases, 1) +
+                             letters(self.rng, marks, self.rng.choice([1, 1, 1, 2, 2, 3, 5, 30])))
+            elif kind < 6:
+                parts.append(letters(self.rng, jamo, self.rng.randint(1, 4)))
+            elif kind == 6:
+                parts.append(chr(self.rng.choice(composing)) + letters(self.rng, marks, 1))
+            else:
+                parts.append(self.soup(1))
+        return "".join(parts)
+
     def broken(self):
         data = bytearray((self.sentence(2) + self.soup(2)).encode())
         for _ in range(self.rng.randint(1, 3)):
@@ -162,17 +183,19 @@ def is_valid(data):
         return False
 
 
-def test_texts(seed, scale, marks, class_edges):
-    """Different byte strings, most of them UTF-8; `marks` are the texts of the added tokens."""
+def test_texts(seed, marks, class_edges, composing):
+    """More than 10,000 different byte strings, most of them UTF-8. `marks`: the texts of the added
+    tokens; `composing`: code points that have a decomposition."""
     w = Writer(seed)
     texts = [t.encode() for t in FIXED + CODE + marks]
     edges = list(class_edges)
     w.rng.shuffle(edges)
     texts += [w.edges(edges[i:i + 6]).encode() for i in range(0, len(edges), 6)]
-    for count, make in [(1100, lambda: w.sentence(w.rng.randint(1, 5))),
-                        (2300, lambda: w.soup(w.rng.randint(1, 5))),
-                        (120, w.run), (800, lambda: w.marked(marks))]:
-        texts += [make().encode() for _ in range(scale * count)]
-    broken = [w.broken() for _ in range(scale * 500)]
+    texts += [w.edges(composing[i:i + 9]).encode() for i in range(0, len(composing), 9)]
+    for count, make in [(2400, lambda: w.sentence(w.rng.randint(1, 4))),
+                        (3600, lambda: w.soup(w.rng.randint(1, 5))), (120, w.run),
+                        (1600, lambda: w.marked(marks)), (1200, lambda: w.unnormalized(composing))]:
+        texts += [make().encode() for _ in range(count)]
+    broken = [w.broken() for _ in range(900)]
     texts += [b for b in broken if not is_valid(b)]
     return list(dict.fromkeys(texts))

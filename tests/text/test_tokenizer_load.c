@@ -25,6 +25,37 @@ static void tokenizer_load_settings_without_effect_are_accepted(void **state) {
 
 #define ADDED(id, content, more) "{\"id\":" id ",\"content\":\"" content "\"" more "}"
 
+#define BYTES              "{\"type\":\"ByteLevel\"}"
+#define NFC                "{\"type\":\"NFC\"}"
+#define NORMALIZERS(steps) "{\"type\":\"Sequence\",\"normalizers\":[" steps "]}"
+
+/** "e" and an acute accent, and the letter that they make together. */
+static void tokenizer_load_normalizers_are_none_or_nfc(void **state) {
+    (void)state;
+    static const struct {
+        const char *normalizer, *text;
+    } cases[] = {
+        {"null", "e\u0301"},
+        {NORMALIZERS(""), "e\u0301"},
+        {NFC, "\u00e9"},
+        {NORMALIZERS(NFC), "\u00e9"},
+        {NORMALIZERS(NORMALIZERS(NFC) "," NFC), "\u00e9"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char root[512];
+        snprintf(root, sizeof root, ",\"normalizer\":%s", cases[i].normalizer);
+        fm_tokenizer *t = fixture_make(&(fixture_json){.root = root}, NULL);
+        for (int mode = FM_ENCODE_ADDED; mode <= FM_ENCODE_PLAIN; mode++) {
+            fm_tokens tokens = fixture_encode(t, "e\u0301", 3, (fm_encode_mode)mode);
+            assert_int_equal(tokens.count, strlen(cases[i].text));
+            for (size_t k = 0; k < tokens.count; k++)
+                assert_int_equal(tokens.ids[k], (uint8_t)cases[i].text[k]);
+            fm_tokens_free(&tokens);
+        }
+        fm_tokenizer_close(t);
+    }
+}
+
 static void tokenizer_load_bad_files_are_refused_by_name(void **state) {
     (void)state;
     static const struct {
@@ -65,16 +96,18 @@ static void tokenizer_load_bad_files_are_refused_by_name(void **state) {
         {{.added = ADDED("300", "<x>", "") "," ADDED("300", "<x>", "")},
          FM_ERR_FORMAT,
          "is there twice"},
-        {{.added = ADDED("300", "<x>", ",\"single_word\":true")},
-         FM_ERR_UNSUPPORTED,
-         "single_word of \"<x>\""},
         {{.decoder = "null"}, FM_ERR_UNSUPPORTED, "the decoder is \"none\""},
         {{.decoder = "{\"type\":\"Metaspace\"}"}, FM_ERR_UNSUPPORTED, "Metaspace"},
         {{.pre_tokenizer = "null"}, FM_ERR_UNSUPPORTED, "splitting text is not known: none"},
-        {{.root = ",\"normalizer\":{\"type\":\"NFC\"}"}, FM_ERR_UNSUPPORTED, "normalizer \"NFC\""},
-        {{.root = ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"}]}"},
+        {{.decoder = "{\"type\":\"Sequence\",\"decoders\":[" BYTES ",{\"type\":\"Fuse\"}]}"},
          FM_ERR_UNSUPPORTED,
-         "normalizer"},
+         "the decoder is \"Sequence\""},
+        {{.decoder = "{\"type\":\"Sequence\",\"decoders\":[]}"}, FM_ERR_UNSUPPORTED, "decoder"},
+        {{.root = ",\"normalizer\":{\"type\":\"NFD\"}"}, FM_ERR_UNSUPPORTED, "normalizer \"NFD\""},
+        {{.root = ",\"normalizer\":" NORMALIZERS(NFC ",{\"type\":\"Lowercase\"}")},
+         FM_ERR_UNSUPPORTED,
+         "normalizer \"Lowercase\""},
+        {{.root = ",\"normalizer\":7"}, FM_ERR_UNSUPPORTED, "normalizer \"none\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fm_tokenizer *t = NULL;
@@ -307,6 +340,7 @@ static void tokenizer_load_template_file_has_a_limit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokenizer_load_settings_without_effect_are_accepted),
+        cmocka_unit_test(tokenizer_load_normalizers_are_none_or_nfc),
         cmocka_unit_test(tokenizer_load_bad_files_are_refused_by_name),
         cmocka_unit_test(tokenizer_load_other_models_are_refused),
         cmocka_unit_test(tokenizer_load_long_added_token_is_refused),
