@@ -36,6 +36,17 @@ static const command commands[] = {
      "  fathom tokenize models/smollm2 'The capital of France is'\n"
      "  fathom tokenize models/smollm2 --decode '504 3575 282 4649 314'\n",
      cmd_tokenize},
+    {"template", COMMAND_TEMPLATE, 2,
+     "template [MODEL] [FILE|-] [--template NAME|FILE] [--tools FILE] [--template-arg NAME=VALUE]",
+     "Prints the prompt that a chat template makes of messages, byte for byte. Needs no weights.\n"
+     "FILE is JSON: a list of messages, or an object of the template's variables with it under "
+     "messages;\n"
+     "add_generation_prompt is true unless it says otherwise. Without MODEL, --template names what "
+     "to use.",
+     "  fathom template models/smollm2 chat.json --ids\n"
+     "  fathom template --template deepseek-v3 chat.json --template-arg "
+     "add_generation_prompt=false\n",
+     cmd_template},
     {"inspect", COMMAND_INSPECT, 1, "inspect MODEL",
      "Describes a checkpoint: architecture, parameters, bytes, tensors.",
      "  fathom inspect models/smollm2\n", cmd_inspect},
