@@ -196,9 +196,9 @@ fm_status tpl_get_item(tpl_run *r, tpl_value v, tpl_value key, tpl_value *out) {
 /* ---- Slices ---------------------------------------------------------------------------------- */
 
 /** The first place, the step and the number of places of a slice of `length` items. */
-typedef struct slice_range {
-    int64_t start, step, count;
-} slice_range;
+typedef struct slice_places {
+    int64_t start, end, step, count;
+} slice_places;
 
 static int64_t clamp(int64_t value, int64_t low, int64_t high) {
     return value < low ? low : value > high ? high : value;
@@ -213,8 +213,8 @@ static int64_t bound_of(tpl_value v, int64_t length, bool is_backward, int64_t f
     return is_backward ? clamp(value, -1, length - 1) : clamp(value, 0, length);
 }
 
-static fm_status slice_range_of(tpl_run *r, const tpl_value part[3], size_t n_items,
-                                slice_range *out) {
+static fm_status slice_places_of(tpl_run *r, const tpl_value part[3], size_t n_items,
+                                 slice_places *out) {
     int64_t length = (int64_t)n_items;
     out->step = part[2].kind == TPL_NONE   ? 1
                 : part[2].kind == TPL_BOOL ? part[2].boolean
@@ -223,14 +223,14 @@ static fm_status slice_range_of(tpl_run *r, const tpl_value part[3], size_t n_it
     bool is_backward = out->step < 0;
     out->step = clamp(out->step, -INT32_MAX, INT32_MAX);
     out->start = bound_of(part[0], length, is_backward, is_backward ? length - 1 : 0);
-    int64_t end = bound_of(part[1], length, is_backward, is_backward ? -1 : length);
-    int64_t span = is_backward ? out->start - end : end - out->start;
+    out->end = bound_of(part[1], length, is_backward, is_backward ? -1 : length);
+    int64_t span = is_backward ? out->start - out->end : out->end - out->start;
     int64_t step = is_backward ? -out->step : out->step;
     out->count = span > 0 ? (span + step - 1) / step : 0;
     return FM_OK;
 }
 
-static fm_status slice_text(tpl_run *r, const tpl_text *text, slice_range range, tpl_value *out) {
+static fm_status slice_text(tpl_run *r, const tpl_text *text, slice_places range, tpl_value *out) {
     FM_TRY(tpl_spend_bytes(r, text->length));
     if (range.step == 1) {
         size_t start = tpl_text_offset(text, (size_t)range.start);
@@ -247,20 +247,31 @@ static fm_status slice_text(tpl_run *r, const tpl_text *text, slice_range range,
     return tpl_built_value(&b, out);
 }
 
+static fm_status slice_range(tpl_run *r, const tpl_range *of, slice_places places, tpl_value *out) {
+    tpl_range *range = tpl_new(r, 1, sizeof *range);
+    if (!range) return r->status;
+    *range = (tpl_range){.start = of->start + places.start * of->step,
+                         .stop = of->start + places.end * of->step,
+                         .step = of->step * places.step,
+                         .count = (size_t)places.count};
+    *out = (tpl_value){.kind = TPL_RANGE, .range = range};
+    return FM_OK;
+}
+
 fm_status tpl_get_slice(tpl_run *r, tpl_value v, const tpl_value part[3], tpl_value *out) {
     size_t length = 0;
-    slice_range range = {0};
+    slice_places range = {0};
     tpl_list items;
     if (v.kind == TPL_UNDEFINED) return fail_undefined(r, v);
-    bool is_valid = has_places(v);
-    for (int i = 0; i < 3; i++) is_valid &= part[i].kind == TPL_NONE || is_whole(part[i]);
-    if (!is_valid) {
-        *out = tpl_undefined("a slice");
-        return FM_OK;
-    }
+    if (!has_places(v)) return tpl_fail(r, FM_ERR_ARG, "%s has no slices", tpl_kind_name(v));
+    for (int i = 0; i < 3; i++)
+        if (part[i].kind != TPL_NONE && !is_whole(part[i]))
+            return tpl_fail(r, FM_ERR_ARG, "a slice is made with %s instead of a whole number",
+                            tpl_kind_name(part[i]));
     tpl_length(v, &length);
-    FM_TRY(slice_range_of(r, part, length, &range));
+    FM_TRY(slice_places_of(r, part, length, &range));
     if (v.kind == TPL_STRING) return slice_text(r, v.text, range, out);
+    if (v.kind == TPL_RANGE) return slice_range(r, v.range, range, out);
     FM_TRY(tpl_iterate(r, v, &items));
     tpl_value *kept = tpl_new(r, (size_t)range.count, sizeof *kept);
     if (!kept) return r->status;

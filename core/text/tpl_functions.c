@@ -37,7 +37,7 @@ static fm_status range(tpl_run *r, tpl_value subject, const tpl_call *call, tpl_
     uint64_t size = step > 0 ? (uint64_t)step : 0 - (uint64_t)step;
     uint64_t count = span / size + (span % size != 0);
     if (count > TPL_MAX_RANGE) return tpl_fail_limit(r, "a range, 100000 items");
-    *made = (tpl_range){start, step, (size_t)count};
+    *made = (tpl_range){start, end, step, (size_t)count};
     *out = (tpl_value){.kind = TPL_RANGE, .range = made};
     return FM_OK;
 }

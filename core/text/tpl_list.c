@@ -85,6 +85,7 @@ fm_status tpl_iterate(tpl_run *r, tpl_value v, tpl_list *out) {
     case TPL_RANGE:
         return iterate_range(r, v.range, out);
     case TPL_ITERATOR:
+        if (v.iterator->taken == v.iterator->count) return FM_OK;
         *out = (tpl_list){v.iterator->items + v.iterator->taken,
                           v.iterator->count - v.iterator->taken};
         v.iterator->taken = v.iterator->count;

@@ -82,11 +82,20 @@ static fm_status expect_tag_end(tpl_parser *p) {
 
 /* ---- Nodes and names ------------------------------------------------------------------------- */
 
+void *tpl_parse_new(tpl_parser *p, size_t count, size_t size) {
+    void *memory = tpl_alloc(p->memory, count, size);
+    if (memory) return memory;
+    if (tpl_memory_is_full(p->memory, count * size))
+        error_set(p->err, FM_ERR_LIMIT,
+                  "the template passes the limit of 64 MiB when it is parsed");
+    else
+        error_set(p->err, FM_ERR_MEMORY, "out of memory for a template");
+    return NULL;
+}
+
 fm_status tpl_node_new(tpl_parser *p, tpl_node_kind kind, tpl_node **out) {
-    *out = tpl_alloc(p->memory, 1, sizeof **out);
-    if (!*out && tpl_memory_is_full(p->memory, sizeof **out))
-        return error_set(p->err, FM_ERR_LIMIT, "the limit of memory for a template is reached");
-    if (!*out) return error_set(p->err, FM_ERR_MEMORY, "out of memory for a template");
+    *out = tpl_parse_new(p, 1, sizeof **out);
+    if (!*out) return p->err->status;
     (*out)->kind = (uint8_t)kind;
     (*out)->at = (uint32_t)p->token.at;
     return FM_OK;
@@ -109,8 +118,8 @@ static fm_status find_name(tpl_parser *p, const char *text, size_t length, const
         *out = (*cell)->text;
         return FM_OK;
     }
-    *cell = tpl_alloc(p->memory, 1, sizeof **cell + length + 1);
-    if (!*cell) return error_set(p->err, FM_ERR_MEMORY, "out of memory for a template");
+    *cell = tpl_parse_new(p, 1, sizeof **cell + length + 1);
+    if (!*cell) return p->err->status;
     (*cell)->length = length;
     memcpy((*cell)->text, text, length);
     *out = (*cell)->text;
@@ -165,11 +174,20 @@ static fm_status parse_targets(tpl_parser *p, bool fields, tpl_node **out) {
     (*out)->a = first;
     for (tpl_node **last = &first->next;;) {
         FM_TRY(tpl_skip_operator(p, ",", &found));
-        if (!found || tpl_is_name(p, "in") || tpl_is_operator(p, "=") || tpl_is_operator(p, ")"))
-            return FM_OK;
+        if (!found || tpl_is_operator(p, "=") || tpl_is_operator(p, ")")) return FM_OK;
         FM_TRY(parse_target(p, fields, &item));
         tpl_append(&last, item);
     }
+}
+
+/** In a loop, its own variable cannot be assigned to. */
+static fm_status check_loop_target(const tpl_parser *p, const tpl_node *target) {
+    if (target->kind == TPL_NODE_NAME && strcmp(target->name, "loop") == 0)
+        return tpl_parse_fail(p, "nothing can be assigned to loop in a loop");
+    for (const tpl_node *part = target->kind == TPL_NODE_TUPLE ? target->a : NULL; part;
+         part = part->next)
+        FM_TRY(check_loop_target(p, part));
+    return FM_OK;
 }
 
 /* ---- Statements ------------------------------------------------------------------------------ */
@@ -200,6 +218,7 @@ static fm_status parse_set(tpl_parser *p, tpl_node **out) {
     FM_TRY(tpl_node_new(p, TPL_NODE_SET, out));
     FM_TRY(tpl_next(p));
     FM_TRY(parse_targets(p, true, &(*out)->a));
+    if (p->n_loops > 0) FM_TRY(check_loop_target(p, (*out)->a));
     FM_TRY(tpl_skip_operator(p, "=", &found));
     if (found) return tpl_parse_tuple(p, true, &(*out)->b);
     (*out)->kind = TPL_NODE_SET_BLOCK;
@@ -207,20 +226,12 @@ static fm_status parse_set(tpl_parser *p, tpl_node **out) {
     return parse_scope(p, end_set, &(*out)->body);
 }
 
-static bool has_target(const tpl_node *target, const char *name) {
-    if (target->kind != TPL_NODE_TUPLE) return strcmp(target->name, name) == 0;
-    for (const tpl_node *part = target->a; part; part = part->next)
-        if (has_target(part, name)) return true;
-    return false;
-}
-
 static fm_status parse_for(tpl_parser *p, tpl_node **out) {
     bool found = false;
     FM_TRY(tpl_node_new(p, TPL_NODE_FOR, out));
     FM_TRY(tpl_next(p));
     FM_TRY(parse_targets(p, false, &(*out)->a));
-    if (has_target((*out)->a, "loop"))
-        return tpl_parse_fail(p, "the items of a loop cannot be called loop");
+    FM_TRY(check_loop_target(p, (*out)->a));
     FM_TRY(expect_word(p, "in"));
     FM_TRY(tpl_parse_tuple(p, false, &(*out)->b));
     FM_TRY(tpl_skip_name(p, "if", &found));
@@ -365,8 +376,8 @@ static fm_status parse_statement(tpl_parser *p, tpl_node **out) {
 
 static fm_status parse_text(tpl_parser *p, tpl_node **out) {
     FM_TRY(tpl_node_new(p, TPL_NODE_TEXT, out));
-    tpl_text *text = tpl_alloc(p->memory, 1, sizeof *text);
-    if (!text) return error_set(p->err, FM_ERR_MEMORY, "out of memory for a template");
+    tpl_text *text = tpl_parse_new(p, 1, sizeof *text);
+    if (!text) return p->err->status;
     *text = (tpl_text){.bytes = p->token.text, .length = p->token.length, .is_template = true};
     (*out)->value = tpl_string(text);
     return tpl_next(p);

@@ -26,7 +26,7 @@ typedef struct tpl_parser {
     int n_loops;           /* around the current place, inside the innermost macro */
     bool is_conditional;   /* an unknown filter fails only when it is reached */
     uint8_t uses;          /* by what was read of the innermost macro */
-    fm_error *err;
+    fm_error *err;         /* never NULL */
 } tpl_parser;
 
 /** Parses a whole template, whose source is set. */
@@ -54,6 +54,8 @@ fm_status tpl_expect_operator(tpl_parser *p, const char *text);
 /** Takes any name; *out is the one pointer for it. */
 fm_status tpl_expect_name(tpl_parser *p, const char **out);
 
+/** Zeroed memory of the template, at most 1 MiB and some; NULL with the error set. */
+void *tpl_parse_new(tpl_parser *p, size_t count, size_t size);
 fm_status tpl_node_new(tpl_parser *p, tpl_node_kind kind, tpl_node **out);
 /** Counts one more level; the caller takes it off again when it leaves without a failure. */
 fm_status tpl_enter(tpl_parser *p);

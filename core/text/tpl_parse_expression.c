@@ -14,15 +14,15 @@
 static fm_status parse_string(tpl_parser *p, tpl_node **out) {
     size_t length = 0;
     FM_TRY(tpl_node_new(p, TPL_NODE_CONST, out));
-    tpl_text *text = tpl_alloc(p->memory, 1, sizeof *text);
-    if (!text) return error_set(p->err, FM_ERR_MEMORY, "out of memory for a template");
+    tpl_text *text = tpl_parse_new(p, 1, sizeof *text);
+    if (!text) return p->err->status;
     *text = (tpl_text){.bytes = p->token.text, .length = p->token.length, .is_template = true};
     (*out)->value = tpl_string(text);
     FM_TRY(tpl_next(p));
     while (p->token.kind == TPL_TOKEN_STRING) { /* strings beside each other are one */
         length = text->length + p->token.length;
-        char *joined = tpl_alloc(p->memory, length, 1);
-        if (!joined) return tpl_parse_fail(p, "the strings beside each other are too long");
+        char *joined = tpl_parse_new(p, length, 1);
+        if (!joined) return p->err->status;
         memcpy(joined, text->bytes, text->length);
         memcpy(joined + text->length, p->token.text, p->token.length);
         text->bytes = joined;
@@ -45,9 +45,9 @@ static fm_status copy_digits(tpl_parser *p, char *out, size_t size, size_t *leng
 
 /** A number that no int64_t holds keeps its digits. */
 static fm_status make_big(tpl_parser *p, const char *digits, size_t length, tpl_node *node) {
-    tpl_text *text = tpl_alloc(p->memory, 1, sizeof *text);
-    char *copy = tpl_alloc(p->memory, length, 1);
-    if (!text || !copy) return error_set(p->err, FM_ERR_MEMORY, "out of memory for a template");
+    tpl_text *text = tpl_parse_new(p, 1, sizeof *text);
+    char *copy = tpl_parse_new(p, length, 1);
+    if (!text || !copy) return p->err->status;
     memcpy(copy, digits, length);
     *text = (tpl_text){.bytes = copy, .length = length, .is_template = true};
     node->value = (tpl_value){.kind = TPL_BIG, .text = text};

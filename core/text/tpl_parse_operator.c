@@ -125,7 +125,6 @@ static fm_status parse_or(tpl_parser *p, tpl_node **out) {
 /** "value if condition else other", from its value on. */
 static fm_status parse_choice(tpl_parser *p, tpl_node *value, tpl_node **out) {
     bool found = false, was_conditional = p->is_conditional;
-    FM_TRY(tpl_enter(p));
     FM_TRY(tpl_node_new(p, TPL_NODE_CHOICE, out));
     (*out)->at = value->at;
     (*out)->b = value;
@@ -135,7 +134,6 @@ static fm_status parse_choice(tpl_parser *p, tpl_node *value, tpl_node **out) {
     FM_TRY(tpl_skip_name(p, "else", &found));
     if (found) FM_TRY(tpl_parse_expression(p, true, &(*out)->c));
     p->is_conditional = was_conditional;
-    p->depth--;
     return FM_OK;
 }
 

@@ -42,7 +42,7 @@ fm_status tpl_spend(tpl_run *r, size_t steps) {
 }
 
 fm_status tpl_spend_bytes(tpl_run *r, size_t bytes) {
-    enum { PER_STEP = 1024 }; /* so that a rendering goes through 1 GB at most */
+    enum { PER_STEP = 256 }; /* so that a rendering goes through 256 MB at most */
     r->bytes_spent += bytes % PER_STEP;
     size_t steps = bytes / PER_STEP + r->bytes_spent / PER_STEP;
     r->bytes_spent %= PER_STEP;

@@ -1,6 +1,8 @@
 /* tpl_statement.c - statements, and macros. */
 #include "tpl_eval.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What ended a body. */
@@ -110,14 +112,13 @@ fm_status tpl_loop_length(tpl_run *r, tpl_loop *loop, int64_t *out) {
     return FM_OK;
 }
 
-/** Runs the body for one item, in a scope of its own. */
-static fm_status run_item(tpl_run *r, tpl_loop *loop, tpl_value item, flow *end) {
+/** Runs the body for one item, in a scope of its own within the one that has the variable loop. */
+static fm_status run_item(tpl_run *r, tpl_scope *body, tpl_loop *loop, tpl_value item, flow *end) {
     tpl_scope *s = NULL;
-    FM_TRY(tpl_scope_new(r, loop->scope, &s));
+    FM_TRY(tpl_scope_new(r, body, &s));
     loop->previous = loop->current;
     loop->current = item;
     loop->index++;
-    FM_TRY(tpl_scope_set(r, s, r->t->word_loop, (tpl_value){.kind = TPL_LOOP, .loop = loop}));
     FM_TRY(tpl_assign(r, s, loop->node->a, item));
     return run_body(r, s, loop->node->body, end);
 }
@@ -126,16 +127,19 @@ fm_status tpl_run_loop(tpl_run *r, tpl_scope *s, const tpl_node *node, tpl_value
     flow end = FLOW_ON;
     bool found = true;
     tpl_value item;
+    tpl_scope *body = NULL;
     tpl_loop *loop = tpl_new(r, 1, sizeof *loop);
     if (!loop) return r->status;
     *loop = (tpl_loop){.node = node, .scope = s, .index = -1, .depth = depth};
     loop->is_filtered = node->c != NULL;
     loop->changed.kind = TPL_ABSENT;
     FM_TRY(tpl_iterate(r, v, &loop->items));
+    FM_TRY(tpl_scope_new(r, s, &body));
+    FM_TRY(tpl_scope_set(r, body, r->t->word_loop, (tpl_value){.kind = TPL_LOOP, .loop = loop}));
     while (end != FLOW_BREAK) {
         FM_TRY(take_item(r, loop, &item, &found));
         if (!found) break;
-        FM_TRY(run_item(r, loop, item, &end));
+        FM_TRY(run_item(r, body, loop, item, &end));
     }
     if (loop->index >= 0 || !node->other) return FM_OK;
     FM_TRY(tpl_scope_new(r, s, &s));
@@ -285,8 +289,16 @@ static fm_status run_scope(tpl_run *r, tpl_scope *s, const tpl_node *node, flow 
     return run_body(r, inner, node->body, end);
 }
 
+/** A number is written without a text of it that would stay. */
 static fm_status emit_value(tpl_run *r, tpl_value v) {
     const tpl_text *text = NULL;
+    char digits[32];
+    if (v.kind == TPL_INT) {
+        int length = snprintf(digits, sizeof digits, "%" PRId64, v.integer);
+        return tpl_emit(
+            r,
+            &(tpl_text){.bytes = digits, .length = (size_t)length, .is_template = !v.from_input});
+    }
     FM_TRY(tpl_str(r, v, &text));
     return tpl_emit(r, text);
 }

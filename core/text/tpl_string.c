@@ -86,8 +86,7 @@ static void add_view(tpl_builder *b, tpl_value v, int depth) {
 
 static void add_range(tpl_builder *b, const tpl_range *range) {
     char text[96];
-    int64_t end = range->start + (int64_t)range->count * range->step;
-    int n = snprintf(text, sizeof text, "range(%" PRId64 ", %" PRId64, range->start, end);
+    int n = snprintf(text, sizeof text, "range(%" PRId64 ", %" PRId64, range->start, range->stop);
     if (range->step != 1) snprintf(text + n, sizeof text - (size_t)n, ", %" PRId64, range->step);
     tpl_add_word(b, text, true);
     tpl_add_word(b, ")", true);

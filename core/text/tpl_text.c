@@ -194,8 +194,11 @@ int tpl_text_compare(const tpl_text *a, const tpl_text *b) {
     return (a->length > b->length) - (a->length < b->length);
 }
 
-/* A needle of one letter in a text of that letter is compared in full at every place, so both lengths
- * are spent: the work stays within what a rendering may do. */
+/* A needle of one letter in a text of that letter is compared in full at every place, so its length is
+ * spent for each place where it may begin, and what a comparison costs besides: the work stays within what
+ * a rendering may do. */
+enum { COMPARISON = 15 /* bytes */ };
+
 fm_status tpl_text_find(tpl_run *r, const tpl_text *text, const tpl_text *needle, size_t from,
                         size_t *out) {
     *out = SIZE_MAX;
@@ -206,7 +209,7 @@ fm_status tpl_text_find(tpl_run *r, const tpl_text *text, const tpl_text *needle
         const char *found = memchr(text->bytes + at, needle->bytes[0], last - at + 1);
         if (!found) break;
         at = (size_t)(found - text->bytes);
-        compared += needle->length;
+        compared += needle->length + COMPARISON;
         if (memcmp(found, needle->bytes, needle->length) == 0) *out = at;
         if (compared >> 20) {
             FM_TRY(tpl_spend_bytes(r, compared));
@@ -224,7 +227,7 @@ fm_status tpl_text_find_last(tpl_run *r, const tpl_text *text, const tpl_text *n
     size_t compared = 0;
     for (size_t at = end - needle->length + 1; *out == SIZE_MAX && at-- > 0;) {
         if (needle->length > 0 && text->bytes[at] != needle->bytes[0]) continue;
-        compared += needle->length;
+        compared += needle->length + COMPARISON;
         if (memcmp(text->bytes + at, needle->bytes, needle->length) == 0) *out = at;
         if (compared >> 20) {
             FM_TRY(tpl_spend_bytes(r, compared));

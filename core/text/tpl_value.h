@@ -124,8 +124,8 @@ struct tpl_view {
 };
 
 struct tpl_range {
-    int64_t start, step;
-    size_t count;
+    int64_t start, stop, step;
+    size_t count; /* of items from start on, in front of stop */
 };
 
 struct tpl_iterator {
