@@ -105,6 +105,10 @@ static fm_status find_attribute(tpl_run *r, tpl_value v, const char *name, tpl_v
     }
     if (v.kind == TPL_MACRO && strcmp(name, "name") == 0 && v.macro->node->name)
         return make_string(r, v.macro->node->name, out);
+    if (v.kind == TPL_CYCLER && strcmp(name, "current") == 0) {
+        *out = v.cycler->items->items[v.cycler->at];
+        return FM_OK;
+    }
     const tpl_function *method = tpl_method_find(v, name, length, &is_refused);
     if (method) return bind_method(r, method, v, out);
     *found = is_refused;
@@ -250,9 +254,11 @@ static fm_status slice_text(tpl_run *r, const tpl_text *text, slice_places range
 static fm_status slice_range(tpl_run *r, const tpl_range *of, slice_places places, tpl_value *out) {
     tpl_range *range = tpl_new(r, 1, sizeof *range);
     if (!range) return r->status;
-    *range = (tpl_range){.start = of->start + places.start * of->step,
-                         .stop = of->start + places.end * of->step,
-                         .step = of->step * places.step,
+    /* What lies behind the last item may not fit, and is only shown. */
+    uint64_t start = (uint64_t)of->start, step = (uint64_t)of->step;
+    *range = (tpl_range){.start = (int64_t)(start + (uint64_t)places.start * step),
+                         .stop = (int64_t)(start + (uint64_t)places.end * step),
+                         .step = (int64_t)(step * (uint64_t)places.step),
                          .count = (size_t)places.count};
     *out = (tpl_value){.kind = TPL_RANGE, .range = range};
     return FM_OK;

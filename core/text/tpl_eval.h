@@ -100,6 +100,8 @@ fm_status tpl_format_braces(tpl_run *r, const tpl_text *format, const tpl_args *
 /** The current time as strftime writes it in the C locale. */
 fm_status tpl_format_time(tpl_run *r, const tpl_text *format, int64_t seconds, tpl_value *out);
 
+/** What is made of a string that went through the filter safe has gone through it, too. */
+fm_status tpl_keep_safe(tpl_run *r, const tpl_text *from, tpl_value *v);
 /** Escapes & < > ' " for HTML. */
 fm_status tpl_escape(tpl_run *r, tpl_value v, const tpl_text **out);
 

@@ -85,6 +85,22 @@ static bool whole_of_real(double real, int64_t *out) {
     return true;
 }
 
+/** A string of more digits than an int64_t has keeps them; *out is left alone when it is none. */
+static fm_status read_big(tpl_run *r, const tpl_text *text, tpl_value *out) {
+    size_t start, end;
+    const tpl_text *digits = NULL;
+    tpl_text_strip(text, NULL, true, true, &start, &end);
+    start += start < end && text->bytes[start] == '+';
+    bool is_negative = start < end && text->bytes[start] == '-';
+    bool is_whole = end - start > 18;
+    for (size_t at = start + is_negative; at < end; at++)
+        is_whole &= text->bytes[at] >= '0' && text->bytes[at] <= '9';
+    if (!is_whole || text->bytes[start + is_negative] == '0') return FM_OK;
+    FM_TRY(tpl_text_cut(r, text, start, end, &digits));
+    *out = (tpl_value){.kind = TPL_BIG, .text = digits};
+    return tpl_spend_bytes(r, text->length);
+}
+
 static fm_status to_int(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {
     int64_t base, whole = 0;
     double real = 0;
@@ -108,6 +124,7 @@ static fm_status to_int(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value
     if (v.kind == TPL_STRING)
         found = read_whole(v.text, (int)base, &whole) ||
                 (read_real(v.text, &real) && whole_of_real(real, &whole));
+    if (!found && v.kind == TPL_STRING && base == 10) return read_big(r, v.text, out);
     if (!found) return FM_OK;
     *out = tpl_int(whole);
     out->from_input = v.from_input || (v.kind == TPL_STRING && !v.text->is_template);
@@ -137,6 +154,13 @@ static fm_status to_float(tpl_run *r, tpl_value v, const tpl_call *call, tpl_val
 
 static fm_status absolute(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {
     (void)call;
+    if (v.kind == TPL_BIG) {
+        const tpl_text *digits = NULL;
+        size_t sign = v.text->bytes[0] == '-';
+        FM_TRY(tpl_text_cut(r, v.text, sign, v.text->length, &digits));
+        *out = (tpl_value){.kind = TPL_BIG, .text = digits};
+        return FM_OK;
+    }
     bool is_negative =
         (v.kind == TPL_INT && v.integer < 0) || (v.kind == TPL_FLOAT && signbit(v.real));
     return tpl_negate(r, v, !is_negative, out);

@@ -14,7 +14,7 @@
 static fm_status give_iterator(tpl_run *r, const tpl_items *items, tpl_value *out) {
     tpl_iterator *made = tpl_new(r, 1, sizeof *made);
     if (!made) return r->status;
-    *made = (tpl_iterator){items->items, items->count, 0};
+    *made = (tpl_iterator){.items = items->items, .count = items->count};
     *out = (tpl_value){.kind = TPL_ITERATOR, .iterator = made};
     return FM_OK;
 }
@@ -40,6 +40,7 @@ static fm_status length(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value
 
 static fm_status first(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {
     tpl_list items;
+    bool found;
     (void)call;
     if (v.kind == TPL_STRING) { /* without going through all of it */
         size_t n = 0;
@@ -48,9 +49,9 @@ static fm_status first(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value 
         tpl_text_code(v.text, 0, &n);
         return tpl_text_cut_value(r, v.text, 0, n, out);
     }
-    size_t taken = v.kind == TPL_ITERATOR ? v.iterator->taken : 0;
+    *out = tpl_undefined("first");
+    if (v.kind == TPL_ITERATOR) return tpl_iterator_next(r, v.iterator, out, &found);
     FM_TRY(tpl_iterate(r, v, &items));
-    if (v.kind == TPL_ITERATOR) v.iterator->taken = taken + (items.count > 0);
     *out = items.count > 0 ? items.items[0] : tpl_undefined("first");
     return FM_OK;
 }
@@ -232,7 +233,61 @@ static fm_status join(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *
     return tpl_join_values(r, between, &picked, false, out);
 }
 
-/* ---- Choosing and changing every item -------------------------------------------------------- */
+/* ---- Choosing and changing every item --------------------------------------------------------
+ * The reference makes items when they are asked for, so that a failure is one of the item that failed: it is
+ * kept and told when somebody gets there. A limit is told at once. */
+
+/** What every item goes through. */
+typedef struct each {
+    tpl_sort key;
+    const tpl_function *filter, *test; /* at most one of them */
+    bool chooses, wanted;              /* keeps the item when the outcome's truth is as wanted */
+    tpl_args args;                     /* of the filter or test */
+} each;
+
+static fm_status run_each(tpl_run *r, const each *e, tpl_value item, tpl_items *items) {
+    tpl_value made;
+    bool holds = false;
+    FM_TRY(tpl_spend(r, 1));
+    FM_TRY(tpl_sort_key(r, item, &e->key, &made));
+    if (e->filter) FM_TRY(tpl_filter_apply(r, e->filter, made, &e->args, &made));
+    if (!e->chooses) return tpl_items_add(r, items, made);
+    holds = tpl_truth(made);
+    if (e->test) FM_TRY(tpl_test_apply(r, e->test, made, &e->args, &holds));
+    return holds == e->wanted ? tpl_items_add(r, items, item) : FM_OK;
+}
+
+/** Keeps what went wrong, and goes on as if nothing had. */
+static fm_status keep_failure(tpl_run *r, tpl_iterator *made) {
+    fm_error *failure = tpl_new(r, 1, sizeof *failure);
+    if (!failure) return r->status;
+    *failure = *r->err;
+    made->failure = failure;
+    r->status = FM_OK;
+    return FM_OK;
+}
+
+static fm_status go_through(tpl_run *r, tpl_value v, const each *e, tpl_value *out) {
+    tpl_list list = {0};
+    tpl_items items = {0};
+    tpl_iterator *made = tpl_new(r, 1, sizeof *made);
+    if (!made) return r->status;
+    if (tpl_truth(v)) FM_TRY(tpl_iterate(r, v, &list));
+    FM_TRY(tpl_enter_level(r)); /* map can be what map applies */
+    int n_levels = r->n_levels, n_calls = r->n_calls;
+    for (size_t i = 0; i < list.count && !made->failure; i++) {
+        fm_status status = run_each(r, e, list.items[i], &items);
+        r->n_levels = n_levels;
+        r->n_calls = n_calls;
+        if (status == FM_ERR_LIMIT || status == FM_ERR_MEMORY) return status;
+        if (status != FM_OK) FM_TRY(keep_failure(r, made));
+    }
+    tpl_leave_level(r);
+    made->items = items.items;
+    made->count = items.count;
+    *out = (tpl_value){.kind = TPL_ITERATOR, .iterator = made};
+    return FM_OK;
+}
 
 /** The arguments behind the first `n`. */
 static tpl_args rest_of(const tpl_args *all, size_t n) {
@@ -243,91 +298,53 @@ static tpl_args rest_of(const tpl_args *all, size_t n) {
     return rest;
 }
 
-static fm_status name_of(tpl_run *r, const tpl_args *all, size_t at, const tpl_text **out) {
-    if (at >= all->count || all->values[at].kind != TPL_STRING)
-        return tpl_fail(r, FM_ERR_ARG, "the name of a filter or test is missing");
-    *out = all->values[at].text;
-    return FM_OK;
+/** The filter or test that an argument names. */
+static fm_status find_row(tpl_run *r, const tpl_args *all, size_t at,
+                          const tpl_function *(*find)(const char *, size_t),
+                          const tpl_function **out) {
+    *out = NULL;
+    if (all->values[at].kind == TPL_STRING)
+        *out = find(all->values[at].text->bytes, all->values[at].text->length);
+    return *out ? FM_OK : tpl_fail(r, FM_ERR_ARG, "there is no filter or test of the name given");
 }
 
-static fm_status map_attribute(tpl_run *r, const tpl_list *list, const tpl_args *all,
-                               tpl_items *items) {
-    tpl_sort how = {.attribute = {.kind = TPL_ABSENT}};
-    tpl_value fallback = tpl_none(), v;
+static fm_status map_attribute(tpl_run *r, const tpl_args *all, tpl_sort *key) {
     for (size_t i = 0; i < all->n_named; i++) {
         if (tpl_text_is(all->named[i].name, "attribute"))
-            how.attribute = all->named[i].value;
+            key->attribute = all->named[i].value;
         else if (tpl_text_is(all->named[i].name, "default"))
-            fallback = all->named[i].value;
+            key->fallback = all->named[i].value;
         else
             return tpl_fail(r, FM_ERR_ARG, "map takes a filter, or attribute and default");
     }
-    if (how.attribute.kind == TPL_ABSENT)
+    if (key->attribute.kind == TPL_ABSENT)
         return tpl_fail(r, FM_ERR_ARG, "map needs a filter or an attribute");
-    how.fallback = fallback;
-    for (size_t i = 0; i < list->count; i++) {
-        FM_TRY(tpl_spend(r, 1));
-        FM_TRY(tpl_sort_key(r, list->items[i], &how, &v));
-        FM_TRY(tpl_items_add(r, items, v));
-    }
     return FM_OK;
 }
 
 static fm_status map(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {
-    tpl_list list;
-    tpl_items items = {0};
-    const tpl_text *name = NULL;
-    const tpl_args rest = rest_of(&call->all, 1);
-    if (!tpl_truth(v)) return give_iterator(r, &items, out);
-    FM_TRY(tpl_iterate(r, v, &list));
-    if (call->all.count == 0) {
-        FM_TRY(map_attribute(r, &list, &call->all, &items));
-        return give_iterator(r, &items, out);
-    }
-    FM_TRY(name_of(r, &call->all, 0, &name));
-    const tpl_function *filter = tpl_filter_find(name->bytes, name->length);
-    if (!filter) return tpl_fail(r, FM_ERR_ARG, "map is given a filter that there is not");
-    FM_TRY(tpl_enter_level(r)); /* map can be what map applies */
-    for (size_t i = 0; i < list.count; i++) {
-        tpl_value made;
-        FM_TRY(tpl_spend(r, 1));
-        FM_TRY(tpl_filter_apply(r, filter, list.items[i], &rest, &made));
-        FM_TRY(tpl_items_add(r, &items, made));
-    }
-    tpl_leave_level(r);
-    return give_iterator(r, &items, out);
+    each e = {.key = {.attribute = {.kind = TPL_ABSENT}, .fallback = {.kind = TPL_NONE}},
+              .args = rest_of(&call->all, 1)};
+    if (call->all.count == 0)
+        FM_TRY(map_attribute(r, &call->all, &e.key));
+    else
+        FM_TRY(find_row(r, &call->all, 0, tpl_filter_find, &e.filter));
+    return go_through(r, v, &e, out);
 }
 
 /** Keeps the items for which a test (by its name; none: their truth) is `wanted`. */
 static fm_status choose(tpl_run *r, tpl_value v, const tpl_call *call, bool by_attribute,
                         bool wanted, tpl_value *out) {
-    tpl_list list;
-    tpl_items items = {0};
-    const tpl_text *name = NULL;
-    const tpl_function *test = NULL;
     const tpl_args *all = &call->all;
-    tpl_sort how = {.attribute = {.kind = TPL_ABSENT}};
     size_t at = by_attribute ? 1 : 0;
-    const tpl_args rest = rest_of(all, at + 1);
-    if (!tpl_truth(v)) return give_iterator(r, &items, out);
-    FM_TRY(tpl_iterate(r, v, &list));
-    if (by_attribute && all->count == 0)
-        return tpl_fail(r, FM_ERR_ARG, "the name of an attribute is missing");
-    if (by_attribute) how.attribute = all->values[0];
-    if (all->count > at) {
-        FM_TRY(name_of(r, all, at, &name));
-        test = tpl_test_find(name->bytes, name->length);
-        if (!test) return tpl_fail(r, FM_ERR_ARG, "there is no test of the name given");
-    }
-    for (size_t i = 0; i < list.count; i++) {
-        tpl_value key;
-        FM_TRY(tpl_spend(r, 1));
-        FM_TRY(tpl_sort_key(r, list.items[i], &how, &key));
-        bool holds = tpl_truth(key);
-        if (test) FM_TRY(tpl_test_apply(r, test, key, &rest, &holds));
-        if (holds == wanted) FM_TRY(tpl_items_add(r, &items, list.items[i]));
-    }
-    return give_iterator(r, &items, out);
+    each e = {.key = {.attribute = {.kind = TPL_ABSENT}},
+              .chooses = true,
+              .wanted = wanted,
+              .args = rest_of(all, at + 1)};
+    if (all->count < at) return tpl_fail(r, FM_ERR_ARG, "the name of an attribute is missing");
+    if (by_attribute) e.key.attribute = all->values[0];
+    if (all->count > at) FM_TRY(find_row(r, all, at, tpl_test_find, &e.test));
+    return go_through(r, v, &e, out);
 }
 
 static fm_status select_(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {

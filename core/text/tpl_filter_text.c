@@ -19,14 +19,16 @@ static fm_status upper(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value 
     const tpl_text *text = NULL;
     (void)call;
     FM_TRY(tpl_str(r, v, &text));
-    return tpl_text_case(r, text, TPL_CASE_UPPER, out);
+    FM_TRY(tpl_text_case(r, text, TPL_CASE_UPPER, out));
+    return tpl_keep_safe(r, text, out);
 }
 
 static fm_status lower(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {
     const tpl_text *text = NULL;
     (void)call;
     FM_TRY(tpl_str(r, v, &text));
-    return tpl_text_case(r, text, TPL_CASE_LOWER, out);
+    FM_TRY(tpl_text_case(r, text, TPL_CASE_LOWER, out));
+    return tpl_keep_safe(r, text, out);
 }
 
 static fm_status capitalize(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {
@@ -38,7 +40,8 @@ static fm_status capitalize(tpl_run *r, tpl_value v, const tpl_call *call, tpl_v
     if (text->length > 0) tpl_text_code(text, 0, &first);
     tpl_add_case(&b, text, 0, first, TPL_CASE_TITLE);
     tpl_add_case(&b, text, first, text->length, TPL_CASE_LOWER);
-    return tpl_built_value(&b, out);
+    FM_TRY(tpl_built_value(&b, out));
+    return tpl_keep_safe(r, text, out);
 }
 
 static bool begins_word(uint32_t code) {
@@ -76,12 +79,8 @@ static fm_status safe(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *
     const tpl_text *text = NULL;
     (void)call;
     FM_TRY(tpl_str(r, v, &text));
-    tpl_text *copy = tpl_new(r, 1, sizeof *copy);
-    if (!copy) return r->status;
-    *copy = *text;
-    copy->is_safe = true;
-    *out = tpl_string(copy);
-    return FM_OK;
+    *out = tpl_string(text);
+    return tpl_keep_safe(r, &(tpl_text){.is_safe = true}, out);
 }
 
 static fm_status escape(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {

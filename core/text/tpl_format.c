@@ -234,6 +234,8 @@ static fm_status add_percent_value(percent *p, layout *l, char type, tpl_value v
     else
         return tpl_fail(p->r, FM_ERR_ARG, "'%%%c' is no place for a value", type);
     FM_TRY(tpl_built(&b, &text));
+    if (type == 's' && v.kind == TPL_STRING) text = v.text;
+    if (p->format->is_safe) FM_TRY(tpl_escape(p->r, tpl_string(text), &text));
     return add_text(p->r, &p->out, text, l);
 }
 
@@ -267,12 +269,14 @@ fm_status tpl_format_percent(tpl_run *r, const tpl_text *format, tpl_value value
         FM_TRY(tpl_spend(r, 1));
         FM_TRY(add_place(&p));
     }
-    size_t n_values = values.kind == TPL_TUPLE  ? values.list->count
-                      : values.kind == TPL_DICT ? 0
-                                                : 1;
+    /* What could be a mapping of values may be left over. */
+    bool is_mapping = values.kind == TPL_DICT || values.kind == TPL_LIST ||
+                      values.kind == TPL_RANGE || values.kind == TPL_UNDEFINED;
+    size_t n_values = values.kind == TPL_TUPLE ? values.list->count : is_mapping ? 0 : 1;
     if (p.n_taken < n_values)
         return tpl_fail(r, FM_ERR_ARG, "a string has fewer places than values to put there");
-    return tpl_built_value(&p.out, out);
+    FM_TRY(tpl_built_value(&p.out, out));
+    return tpl_keep_safe(r, format, out);
 }
 
 /* ---- "{}".format(value) ---------------------------------------------------------------------- */
@@ -281,6 +285,7 @@ typedef struct braces {
     tpl_run *r;
     const tpl_args *args;
     size_t n_taken;
+    bool is_safe;       /* values are escaped */
     bool counts, names; /* places were found without and with a number: one excludes the other */
     tpl_builder out;
 } braces;
@@ -398,6 +403,7 @@ static fm_status add_laid_out(braces *f, tpl_value v, const tpl_text *spec) {
     if (v.kind != TPL_STRING && v.kind != TPL_BOOL && spec->length > 0)
         return tpl_fail(f->r, FM_ERR_ARG, "%s does not have that form", tpl_kind_name(v));
     FM_TRY(tpl_str(f->r, v, &text));
+    if (f->is_safe) FM_TRY(tpl_escape(f->r, tpl_string(text), &text));
     return add_text(f->r, &f->out, text, &l);
 }
 
@@ -442,7 +448,7 @@ static fm_status add_field(braces *f, const tpl_text *inside) {
 
 fm_status tpl_format_braces(tpl_run *r, const tpl_text *format, const tpl_args *args,
                             tpl_value *out) {
-    braces f = {.r = r, .args = args, .out = {.r = r}};
+    braces f = {.r = r, .args = args, .is_safe = format->is_safe, .out = {.r = r}};
     size_t shown = 0;
     for (size_t at = 0; at < format->length; at++) {
         char c = format->bytes[at];
@@ -468,5 +474,6 @@ fm_status tpl_format_braces(tpl_run *r, const tpl_text *format, const tpl_args *
         shown = end + 1;
     }
     if (shown < format->length) tpl_add_part(&f.out, format, shown, format->length - shown);
-    return tpl_built_value(&f.out, out);
+    FM_TRY(tpl_built_value(&f.out, out));
+    return tpl_keep_safe(r, format, out);
 }

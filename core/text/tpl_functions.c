@@ -7,6 +7,7 @@ static fm_status raise_exception(tpl_run *r, tpl_value subject, const tpl_call *
     (void)subject;
     (void)out;
     FM_TRY(tpl_str(r, call->arg[0], &text));
+    if (text->length == 0) return tpl_fail(r, FM_ERR_ARG, "the template refuses its input");
     int length = text->length < sizeof r->err->text ? (int)text->length : (int)sizeof r->err->text;
     r->status = error_set(r->err, FM_ERR_ARG, "%.*s", length, text->bytes);
     return r->status;

@@ -1,7 +1,9 @@
 /* tpl_lex.c - the two languages of a template: text with tags in it, and what stands in the tags. */
 #include "tpl_lex.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/line.h"
@@ -182,6 +184,9 @@ static fm_status lex_text(tpl_lexer *lexer, tpl_token *out) {
 
 /* ---- Strings --------------------------------------------------------------------------------- */
 
+/* Bytes of a code point that is spelt out, "\U0001f600", with its end. */
+enum { MAX_SPELT = 11 };
+
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -229,6 +234,16 @@ static size_t read_escape(const char *text, size_t length, char *out, size_t *n_
         return 2 + wanted;
     }
     if (letter == 'N') return 0;
+    if ((uint8_t)letter >=
+        0x80) { /* the reference takes the backslash and the escape of the letter */
+        utf8_char c = utf8_decode((const uint8_t *)text + 1, length - 1);
+        *n_out = (size_t)snprintf(out, MAX_SPELT,
+                                  c.code < 0x100     ? "\\x%02" PRIx32
+                                  : c.code < 0x10000 ? "\\u%04" PRIx32
+                                                     : "\\U%08" PRIx32,
+                                  c.code);
+        return 1 + c.length;
+    }
     *out = '\\';
     return 1;
 }
@@ -246,7 +261,8 @@ static fm_status lex_string(tpl_lexer *lexer, tpl_token *out) {
     *out = (tpl_token){TPL_TOKEN_STRING, lexer->source + start + 1, at - start - 1, start};
     lexer->at = at + 1;
     if (!has_escapes) return FM_OK;
-    char *meaning = tpl_alloc(lexer->memory, out->length, 1); /* never longer than its escapes */
+    /* A letter that is spelt out takes twice its bytes at most, and what is written ends with a NUL. */
+    char *meaning = tpl_alloc(lexer->memory, 2 * out->length + MAX_SPELT, 1);
     if (!meaning) return error_set(lexer->err, FM_ERR_MEMORY, "out of memory for a template");
     size_t n = 0;
     for (size_t i = 0; i < out->length;) {

@@ -67,6 +67,29 @@ static fm_status iterate_range(tpl_run *r, const tpl_range *range, tpl_list *out
     return FM_OK;
 }
 
+static fm_status fail_late(tpl_run *r, const fm_error *failure) {
+    *r->err = *failure;
+    r->status = failure->status;
+    return failure->status;
+}
+
+static fm_status iterate_rest(tpl_run *r, tpl_iterator *iterator, tpl_list *out) {
+    if (iterator->failure) return fail_late(r, iterator->failure);
+    if (iterator->taken < iterator->count)
+        *out = (tpl_list){iterator->items + iterator->taken, iterator->count - iterator->taken};
+    iterator->taken = iterator->count;
+    return FM_OK;
+}
+
+fm_status tpl_iterator_next(tpl_run *r, tpl_iterator *iterator, tpl_value *out, bool *found) {
+    *found = iterator->taken < iterator->count;
+    if (*found)
+        *out = iterator->items[iterator->taken++];
+    else if (iterator->failure)
+        return fail_late(r, iterator->failure);
+    return FM_OK;
+}
+
 fm_status tpl_iterate(tpl_run *r, tpl_value v, tpl_list *out) {
     *out = (tpl_list){0};
     switch (v.kind) {
@@ -85,11 +108,7 @@ fm_status tpl_iterate(tpl_run *r, tpl_value v, tpl_list *out) {
     case TPL_RANGE:
         return iterate_range(r, v.range, out);
     case TPL_ITERATOR:
-        if (v.iterator->taken == v.iterator->count) return FM_OK;
-        *out = (tpl_list){v.iterator->items + v.iterator->taken,
-                          v.iterator->count - v.iterator->taken};
-        v.iterator->taken = v.iterator->count;
-        return FM_OK;
+        return iterate_rest(r, v.iterator, out);
     default:
         return tpl_fail(r, FM_ERR_ARG, "%s cannot be gone through", tpl_kind_name(v));
     }

@@ -79,7 +79,12 @@ static fm_status replace(tpl_run *r, tpl_value self, const tpl_call *call, tpl_v
     FM_TRY(tpl_arg_text(r, "the replacement", call->arg[1], &new));
     FM_TRY(tpl_arg_whole(r, "the number of replacements", call->arg[2], -1, &limit));
     if (!old || !new) return tpl_fail(r, FM_ERR_ARG, "replace takes two strings");
-    return tpl_replace(r, self.text, old, new, limit, out);
+    if (self.text->is_safe) {
+        FM_TRY(tpl_escape(r, call->arg[0], &old));
+        FM_TRY(tpl_escape(r, call->arg[1], &new));
+    }
+    FM_TRY(tpl_replace(r, self.text, old, new, limit, out));
+    return tpl_keep_safe(r, self.text, out);
 }
 
 fm_status tpl_join_values(tpl_run *r, const tpl_text *between, const tpl_list *values, bool checks,
@@ -319,23 +324,32 @@ static fm_status copy(tpl_run *r, tpl_value self, const tpl_call *call, tpl_valu
 
 static fm_status index_of(tpl_run *r, tpl_value self, const tpl_call *call, tpl_value *out) {
     bool equal = false;
-    for (size_t i = 0; i < self.list->count && !equal; i++) {
-        FM_TRY(tpl_equal(r, self.list->items[i], call->arg[0], &equal));
-        if (equal) *out = tpl_int((int64_t)i);
+    tpl_list list;
+    int64_t start, end;
+    FM_TRY(tpl_iterate(r, self, &list));
+    FM_TRY(tpl_arg_whole(r, "the start of a search", call->arg[1], 0, &start));
+    FM_TRY(tpl_arg_whole(r, "the end of a search", call->arg[2], INT64_MAX, &end));
+    if (start < 0) start = start + (int64_t)list.count < 0 ? 0 : start + (int64_t)list.count;
+    if (end < 0) end += (int64_t)list.count;
+    for (int64_t i = start; i < (int64_t)list.count && i < end && !equal; i++) {
+        FM_TRY(tpl_equal(r, list.items[i], call->arg[0], &equal));
+        if (equal) *out = tpl_int(i);
     }
-    FM_TRY(tpl_spend(r, self.list->count / 16));
+    FM_TRY(tpl_spend(r, list.count / 16));
     return equal ? FM_OK : tpl_fail(r, FM_ERR_ARG, "the value is not in the list");
 }
 
 static fm_status count_of(tpl_run *r, tpl_value self, const tpl_call *call, tpl_value *out) {
     int64_t count = 0;
     bool equal;
-    for (size_t i = 0; i < self.list->count; i++) {
-        FM_TRY(tpl_equal(r, self.list->items[i], call->arg[0], &equal));
+    tpl_list list;
+    FM_TRY(tpl_iterate(r, self, &list));
+    for (size_t i = 0; i < list.count; i++) {
+        FM_TRY(tpl_equal(r, list.items[i], call->arg[0], &equal));
         count += equal;
     }
     *out = tpl_int(count);
-    return tpl_spend(r, self.list->count / 16);
+    return tpl_spend(r, list.count / 16);
 }
 
 /* ---- Tables ---------------------------------------------------------------------------------- */
@@ -361,11 +375,13 @@ static const tpl_function dict_methods[] = {
     {"values", values, ""},       {"copy", copy, ""},   {0},
 };
 
-static const tpl_function list_methods[] = {
-    {"index", index_of, "value*"}, {"count", count_of, "value*"}, {"copy", copy, ""}, {0}};
+static const tpl_function list_methods[] = {{"index", index_of, "value*,start,stop"},
+                                            {"count", count_of, "value*"},
+                                            {"copy", copy, ""},
+                                            {0}};
 
 static const tpl_function tuple_methods[] = {
-    {"index", index_of, "value*"}, {"count", count_of, "value*"}, {0}};
+    {"index", index_of, "value*,start,stop"}, {"count", count_of, "value*"}, {0}};
 
 /* What changes a mapping or list; the reference refuses it, too. */
 static const char *const dict_refused[] = {"clear", "pop", "popitem", "setdefault", "update", NULL};
@@ -399,6 +415,7 @@ const tpl_function *tpl_method_find(tpl_value v, const char *name, size_t length
         *is_refused = is_listed(list_refused, name, length);
         return find_row(list_methods, name, length);
     case TPL_TUPLE:
+    case TPL_RANGE:
         return find_row(tuple_methods, name, length);
     case TPL_CYCLER:
         return find_row(tpl_cycler_methods, name, length);

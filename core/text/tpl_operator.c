@@ -133,15 +133,8 @@ static fm_status add_texts(tpl_run *r, tpl_value a, tpl_value b, tpl_value *out)
     if (is_safe && !left->is_safe) FM_TRY(tpl_escape(r, a, &left));
     if (is_safe && !right->is_safe) FM_TRY(tpl_escape(r, b, &right));
     FM_TRY(tpl_text_join(r, left, right, &joined));
-    if (is_safe && !joined->is_safe) {
-        tpl_text *copy = tpl_new(r, 1, sizeof *copy);
-        if (!copy) return r->status;
-        *copy = *joined;
-        copy->is_safe = true;
-        joined = copy;
-    }
     *out = tpl_string(joined);
-    return FM_OK;
+    return tpl_keep_safe(r, is_safe ? &(tpl_text){.is_safe = true} : joined, out);
 }
 
 static fm_status add_lists(tpl_run *r, tpl_value a, tpl_value b, tpl_value *out) {

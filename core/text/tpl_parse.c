@@ -271,11 +271,16 @@ static fm_status parse_if(tpl_parser *p, tpl_node **out) {
 static fm_status parse_parameters(tpl_parser *p, tpl_node **out) {
     tpl_node **last = out, *parameter;
     bool found = false, has_default = false;
+    int n_parameters = 0;
     FM_TRY(tpl_expect_operator(p, "("));
     while (!tpl_is_operator(p, ")")) {
         FM_TRY(tpl_node_new(p, TPL_NODE_ARGUMENT, &parameter));
         FM_TRY(tpl_expect_name(p, &parameter->name));
         FM_TRY(check_target_name(p, parameter->name));
+        for (const tpl_node *n = *out; n; n = n->next)
+            if (n->name == parameter->name)
+                return tpl_parse_fail(p, "the parameter '%.80s' stands twice", n->name);
+        if (++n_parameters > 256) return tpl_parse_fail(p, "a macro has more than 256 parameters");
         FM_TRY(tpl_skip_operator(p, "=", &found));
         if (found) FM_TRY(tpl_parse_expression(p, true, &parameter->a));
         if (has_default && !found)

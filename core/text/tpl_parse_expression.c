@@ -250,7 +250,7 @@ static fm_status parse_subscript(tpl_parser *p, tpl_node **out) {
     } while (found && ++n < 3);
     if (n == 3) return tpl_parse_fail(p, "a slice has three parts at most");
     if ((*out)->kind == TPL_NODE_ITEM && !(*out)->a)
-        return tpl_parse_unexpected(p, "an expression");
+        FM_TRY(tpl_node_new(p, TPL_NODE_TUPLE, &(*out)->a)); /* x[] is x[()] */
     if (tpl_is_operator(p, ",") && (*out)->kind == TPL_NODE_ITEM)
         FM_TRY(parse_items(p, true, (*out)->a, &(*out)->a));
     return tpl_expect_operator(p, "]");

@@ -71,13 +71,19 @@ typedef struct sorted {
 
 /** Merges from[start, middle) and from[middle, end) into `to`. */
 static fm_status merge(tpl_run *r, const sorted *from, sorted *to, size_t start, size_t middle,
-                       size_t end, int sign) {
+                       size_t end, bool is_many, int sign) {
     size_t left = start, right = middle;
     FM_TRY(tpl_spend(r, (end - start) / 4 + 1));
     for (size_t i = start; i < end; i++) {
         int order = 1;
+        bool equal = false;
         if (left < middle && right < end) {
-            FM_TRY(tpl_compare(r, from[right].key, from[left].key, &order));
+            /* Several keys are a list, whose items are asked for equality before their order. */
+            if (is_many) FM_TRY(tpl_equal(r, from[right].key, from[left].key, &equal));
+            if (equal)
+                order = 0;
+            else
+                FM_TRY(tpl_compare(r, from[right].key, from[left].key, &order));
             order = order == 2 ? 1 : order * sign;
         }
         bool takes_right = left == middle || (right < end && order < 0);
@@ -102,7 +108,7 @@ fm_status tpl_sort_list(tpl_run *r, const tpl_list *list, const tpl_sort *how, t
         for (size_t start = 0; start < n; start += 2 * width) {
             size_t middle = start + width < n ? start + width : n;
             size_t end = start + 2 * width < n ? start + 2 * width : n;
-            FM_TRY(merge(r, from, to, start, middle, end, how->reverse ? -1 : 1));
+            FM_TRY(merge(r, from, to, start, middle, end, how->many, how->reverse ? -1 : 1));
         }
         sorted *swapped = from;
         from = to;

@@ -125,7 +125,7 @@ static fm_status run_item(tpl_run *r, tpl_scope *body, tpl_loop *loop, tpl_value
 
 fm_status tpl_run_loop(tpl_run *r, tpl_scope *s, const tpl_node *node, tpl_value v, int depth) {
     flow end = FLOW_ON;
-    bool found = true;
+    bool found = true, completed = false;
     tpl_value item;
     tpl_scope *body = NULL;
     tpl_loop *loop = tpl_new(r, 1, sizeof *loop);
@@ -140,8 +140,9 @@ fm_status tpl_run_loop(tpl_run *r, tpl_scope *s, const tpl_node *node, tpl_value
         FM_TRY(take_item(r, loop, &item, &found));
         if (!found) break;
         FM_TRY(run_item(r, body, loop, item, &end));
+        completed |= end == FLOW_ON; /* as in the reference: not when break or continue ended it */
     }
-    if (loop->index >= 0 || !node->other) return FM_OK;
+    if (completed || !node->other) return FM_OK;
     FM_TRY(tpl_scope_new(r, s, &s));
     return run_body(r, s, node->other, &end);
 }
@@ -242,12 +243,17 @@ static fm_status make_macro(tpl_run *r, tpl_scope *s, const tpl_node *node, tpl_
     return FM_OK;
 }
 
+/** What a block gives has to be text. */
+static fm_status emit_string(tpl_run *r, tpl_value v) {
+    if (v.kind == TPL_STRING) return tpl_emit(r, v.text);
+    return tpl_fail(r, FM_ERR_ARG, "a block gives %s instead of a string", tpl_kind_name(v));
+}
+
 /** Calls a macro with the body as its caller. A generation block has no call: it is its body. */
 static fm_status run_caller(tpl_run *r, tpl_scope *s, const tpl_node *node) {
     static const tpl_text word = {.bytes = "caller", .length = 6, .is_template = true};
     tpl_named caller = {.name = &word};
     tpl_value v;
-    const tpl_text *text = NULL;
     FM_TRY(make_macro(r, s, node, &caller.value));
     if (node->b) {
         FM_TRY(tpl_eval(r, s, node->b->a, &v));
@@ -255,8 +261,7 @@ static fm_status run_caller(tpl_run *r, tpl_scope *s, const tpl_node *node) {
     } else {
         FM_TRY(tpl_call_macro(r, caller.value.macro, &(tpl_args){0}, &v));
     }
-    FM_TRY(tpl_str(r, v, &text));
-    return tpl_emit(r, text);
+    return emit_string(r, v);
 }
 
 /* ---- Statements ------------------------------------------------------------------------------ */
@@ -319,7 +324,7 @@ static fm_status run_statement(tpl_run *r, tpl_scope *s, const tpl_node *node, f
         return tpl_assign(r, s, node->a, v);
     case TPL_NODE_FILTERED:
         FM_TRY(run_filtered(r, s, node, &v));
-        return emit_value(r, v);
+        return emit_string(r, v);
     case TPL_NODE_FOR:
         FM_TRY(tpl_eval(r, s, node->b, &v));
         return tpl_run_loop(r, s, node, v, 0);

@@ -128,7 +128,9 @@ static void add_repr_at(tpl_builder *b, tpl_value v, int depth) {
         add_number(b, v);
         break;
     case TPL_STRING:
+        if (v.text->is_safe) tpl_add_word(b, "Markup(", true);
         add_quoted(b, v.text);
+        if (v.text->is_safe) tpl_add_word(b, ")", true);
         break;
     case TPL_LIST:
         tpl_add_word(b, "[", true);
@@ -181,6 +183,16 @@ fm_status tpl_str(tpl_run *r, tpl_value v, const tpl_text **out) {
     return tpl_built(&b, out);
 }
 
+fm_status tpl_keep_safe(tpl_run *r, const tpl_text *from, tpl_value *v) {
+    if (!from->is_safe || v->kind != TPL_STRING || v->text->is_safe) return FM_OK;
+    tpl_text *safe = tpl_new(r, 1, sizeof *safe);
+    if (!safe) return r->status;
+    *safe = *v->text;
+    safe->is_safe = true;
+    *v = tpl_string(safe);
+    return FM_OK;
+}
+
 fm_status tpl_escape(tpl_run *r, tpl_value v, const tpl_text **out) {
     static const struct {
         char byte;
@@ -199,11 +211,9 @@ fm_status tpl_escape(tpl_run *r, tpl_value v, const tpl_text **out) {
         }
     }
     tpl_add_part(&b, text, shown, text->length - shown);
-    FM_TRY(tpl_built(&b, out));
-    tpl_text *safe = tpl_new(r, 1, sizeof *safe);
-    if (!safe) return r->status;
-    *safe = **out;
-    safe->is_safe = true;
-    *out = safe;
+    tpl_value made;
+    FM_TRY(tpl_built_value(&b, &made));
+    FM_TRY(tpl_keep_safe(r, &(tpl_text){.is_safe = true}, &made));
+    *out = made.text;
     return FM_OK;
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "tpl_number.h"
 #include "tpl_run.h"
 
 const char *tpl_kind_name(tpl_value v) {
@@ -64,9 +65,22 @@ static bool is_negative_big(tpl_value v) {
     return v.text->bytes[0] == '-';
 }
 
-/** Two numbers of which one at least is beyond 64 bits. A double that is compared to one is taken for
- * far from it, but where it is as large itself. */
+static int compare_doubles(double a, double b) {
+    if (isnan(a) || isnan(b)) return 2;
+    return (a > b) - (a < b);
+}
+
+/** Two numbers of which one at least is beyond 64 bits; beside a double it is rounded to one. */
 static int compare_big(tpl_value a, tpl_value b) {
+    double real = 0;
+    if (a.kind == TPL_FLOAT) {
+        tpl_number_read(b.text->bytes, b.text->length, &real);
+        return compare_doubles(a.real, real);
+    }
+    if (b.kind == TPL_FLOAT) {
+        tpl_number_read(a.text->bytes, a.text->length, &real);
+        return compare_doubles(real, b.real);
+    }
     if (b.kind != TPL_BIG) return is_negative_big(a) ? -1 : 1;
     if (a.kind != TPL_BIG) return is_negative_big(b) ? 1 : -1;
     if (is_negative_big(a) != is_negative_big(b)) return is_negative_big(a) ? -1 : 1;
@@ -84,11 +98,6 @@ static int compare_mixed(int64_t whole, double real) {
     int64_t below = (int64_t)floored;
     if (whole != below) return whole < below ? -1 : 1;
     return real > floored ? -1 : 0;
-}
-
-static int compare_doubles(double a, double b) {
-    if (isnan(a) || isnan(b)) return 2;
-    return (a > b) - (a < b);
 }
 
 static int compare_numbers(tpl_value a, tpl_value b) {
@@ -127,6 +136,21 @@ static fm_status equal_dicts(tpl_run *r, const tpl_dict *a, const tpl_dict *b, i
     return FM_OK;
 }
 
+/** Keys and items compare as sets; values are their own alone. */
+static fm_status equal_views(tpl_run *r, tpl_value a, tpl_value b, int depth, bool *out) {
+    const tpl_dict *left = a.view->dict, *right = b.view->dict;
+    const tpl_value *found = NULL;
+    *out = a.view == b.view;
+    if (a.view->kind != b.view->kind || a.view->kind == TPL_VIEW_VALUES) return FM_OK;
+    if (a.view->kind == TPL_VIEW_ITEMS) return equal_dicts(r, left, right, depth, out);
+    *out = left->count == right->count;
+    for (size_t i = 0; *out && i < left->count; i++) {
+        FM_TRY(tpl_dict_find(r, right, left->entries[i].key, &found));
+        *out = found != NULL;
+    }
+    return FM_OK;
+}
+
 static fm_status equal_at(tpl_run *r, tpl_value a, tpl_value b, int depth, bool *out) {
     *out = false;
     if (depth == TPL_MAX_VALUE_DEPTH) return tpl_fail_limit(r, "lists inside each other");
@@ -149,6 +173,8 @@ static fm_status equal_at(tpl_run *r, tpl_value a, tpl_value b, int depth, bool 
         return equal_lists(r, a.list, b.list, depth + 1, out);
     case TPL_DICT:
         return equal_dicts(r, a.dict, b.dict, depth + 1, out);
+    case TPL_VIEW:
+        return equal_views(r, a, b, depth + 1, out);
     case TPL_RANGE:
         *out = a.range->count == b.range->count &&
                (a.range->count == 0 || (a.range->start == b.range->start &&

@@ -128,9 +128,11 @@ struct tpl_range {
     size_t count; /* of items from start on, in front of stop */
 };
 
+/** The items were made in advance; where the next one could not be, that is told to whoever asks for it. */
 struct tpl_iterator {
     tpl_value *items; /* [count] */
     size_t count, taken;
+    const fm_error *failure; /* behind the last item; NULL: there are no more */
 };
 
 struct tpl_macro {
@@ -213,6 +215,9 @@ fm_status tpl_list_new(tpl_run *r, tpl_kind kind, const tpl_value *items, size_t
 /** The values that going through one gives: characters of a string, keys of a dict. An iterator is
  * used up. The array is not the caller's to change. */
 fm_status tpl_iterate(tpl_run *r, tpl_value v, tpl_list *out);
+
+/** Takes one item of an iterator; *found is false at its end. */
+fm_status tpl_iterator_next(tpl_run *r, tpl_iterator *iterator, tpl_value *out, bool *found);
 
 /** How many; false when the kind has no length. */
 bool tpl_length(tpl_value v, size_t *out);

@@ -125,11 +125,13 @@ static fm_status count(tpl_run *r, tpl_value self, const tpl_call *call, tpl_val
 
 static fm_status upper(tpl_run *r, tpl_value self, const tpl_call *call, tpl_value *out) {
     (void)call;
-    return tpl_text_case(r, self.text, TPL_CASE_UPPER, out);
+    FM_TRY(tpl_text_case(r, self.text, TPL_CASE_UPPER, out));
+    return tpl_keep_safe(r, self.text, out);
 }
 static fm_status lower(tpl_run *r, tpl_value self, const tpl_call *call, tpl_value *out) {
     (void)call;
-    return tpl_text_case(r, self.text, TPL_CASE_LOWER, out);
+    FM_TRY(tpl_text_case(r, self.text, TPL_CASE_LOWER, out));
+    return tpl_keep_safe(r, self.text, out);
 }
 
 static fm_status capitalize(tpl_run *r, tpl_value self, const tpl_call *call, tpl_value *out) {
@@ -139,7 +141,8 @@ static fm_status capitalize(tpl_run *r, tpl_value self, const tpl_call *call, tp
     if (self.text->length > 0) tpl_text_code(self.text, 0, &first);
     tpl_add_case(&b, self.text, 0, first, TPL_CASE_TITLE);
     tpl_add_case(&b, self.text, first, self.text->length, TPL_CASE_LOWER);
-    return tpl_built_value(&b, out);
+    FM_TRY(tpl_built_value(&b, out));
+    return tpl_keep_safe(r, self.text, out);
 }
 
 static bool has_case(uint32_t code) {
@@ -156,7 +159,8 @@ static fm_status title(tpl_run *r, tpl_value self, const tpl_call *call, tpl_val
         tpl_add_case(&b, self.text, at, at + n, is_inside ? TPL_CASE_LOWER : TPL_CASE_TITLE);
         is_inside = has_case(code);
     }
-    return tpl_built_value(&b, out);
+    FM_TRY(tpl_built_value(&b, out));
+    return tpl_keep_safe(r, self.text, out);
 }
 
 /* ---- Questions ------------------------------------------------------------------------------- */
