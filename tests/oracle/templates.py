@@ -11,6 +11,8 @@
                                       renders the templates of the directory MORE for
                                       DIR/conversations.jsonl by the reference and by PROGRAM
                                       (tests/measure/render_templates.c), and writes differences to LIST
+    templates.py random N SEED PROGRAM [LIST]
+                                      the same for N random small templates
 
 A line of conformance.jsonl has "template", then "output", or "error" and the reference's reason, then
 "input" as the last member, so that a reader can take its text as it stands: numbers keep their form.
@@ -25,6 +27,7 @@ import warnings
 
 import template_calls
 import template_cases
+import template_random
 import template_reference as reference
 
 
@@ -158,9 +161,11 @@ def first_difference(a, b):
 
 
 def compare(expected, got):
-    """"equal", "both refuse", or what differs."""
+    """"equal", "both refuse", "without text", or what differs."""
     if expected[0] is None and got[0] is None:
         return "both refuse"
+    if expected[0] and " at 0x" in expected[0]:
+        return "without text"  # the reference gives the address of an object
     if expected[0] is None:
         return f"only the reference refuses: {expected[1]}"
     if got[0] is None:
@@ -168,21 +173,33 @@ def compare(expected, got):
     return "equal" if expected[0] == got[0] else first_difference(expected[0], got[0])
 
 
-def published(directory, more, program, listing):
+def compare_all(jobs, program, listing):
+    """`jobs`: name, template, input. Prints the totals and lists what differs, most frequent first."""
     renderer = Renderer(program)
     counts, differences = collections.Counter(), collections.defaultdict(list)
-    for name, template in templates(more):
-        for conversation, given in conversations(directory):
-            verdict = compare(render(template, given), renderer.render(template, given))
-            same = verdict in ("equal", "both refuse")
-            counts[verdict if same else "different"] += 1
-            if not same:
-                differences[verdict].append(f"{name} · {conversation}")
+    for name, template, given in jobs:
+        verdict = compare(render(template, given), renderer.render(template, given))
+        same = verdict in ("equal", "both refuse", "without text")
+        counts[verdict if same else "different"] += 1
+        if not same:
+            differences[verdict].append(name)
     print(", ".join(f"{counts[k]} {k}" for k in ("equal", "both refuse", "different")))
     with open(listing, "w", encoding="utf-8") as out:
         for verdict, where in sorted(differences.items(), key=lambda d: -len(d[1])):
             print(f"{len(where)} × {verdict}", *where[:4], sep="\n      ", file=out)
     return 1 if counts["different"] else 0
+
+
+def published(directory, more, program, listing):
+    talks = conversations(directory)
+    return compare_all(((f"{name} · {talk}", template, given) for name, template in templates(more)
+                        for talk, given in talks), program, listing)
+
+
+def at_random(n, seed, program, listing):
+    maker = template_random.Maker(seed)
+    small = (maker.template() for _ in range(n))
+    return compare_all(((repr(t), t, template_random.GIVEN) for t in small), program, listing)
 
 
 def main(arguments):
@@ -199,6 +216,9 @@ def main(arguments):
         return unpack(*paths)
     if command == "published" and len(paths) in (3, 4):
         return published(*paths[:3], paths[3] if len(paths) == 4 else "/dev/stdout")
+    if command == "random" and len(paths) in (3, 4):
+        return at_random(int(arguments[1]), int(arguments[2]), paths[2],
+                         paths[3] if len(paths) == 4 else "/dev/stdout")
     sys.exit(__doc__)
 
 

@@ -1,0 +1,101 @@
+"""Random small templates: a seeded grammar of expressions and statements over a fixed input."""
+import random
+
+GIVEN = ('{"n":7,"m":-3,"z":0,"f":2.5,"s":"Hello World","e":"","u":"é世👋 <a>\\n b","xs":[3,1,2,1],"ys":[],'
+         '"ws":["b","A","c",""],"d":{"b":1,"a":[1,2.0,null,true]},"dd":{},"yes":true,"no":false,"nil":null,'
+         '"ms":[{"role":"user","content":"hi","n":1},{"role":"bot","content":"","n":2},{"role":"user"}]}')
+NAMES = "n m z f s e u xs ys ws d dd yes no nil ms nope".split()
+LITERALS = ["0", "1", "2", "-1", "3", "1.5", "0.0", "2.0", "''", "'a'", "'ab'", "'lo'", "' x '", "'é'", "true",
+            "false", "none", "[]", "{}", "()", "[1, 'a']", "(1, 2)", "{'a': 1}", "'user'", "'role'"]
+BINARY = ["+", "-", "*", "/", "//", "%", "~", "and", "or", "==", "!=", "<", "<=", ">", ">=", "in", "not in"]
+TESTS = ["defined", "undefined", "none", "string", "number", "integer", "float", "boolean", "mapping",
+         "sequence", "iterable", "true", "false", "odd", "even", "lower", "upper", "divisibleby 2",
+         "divisibleby(3)", "equalto 1", "in [1, 'a', none]", "eq 'a'"]
+FILTERS = ["trim", "length", "count", "join", "join(',')", "upper", "lower", "capitalize", "title", "default('q')",
+           "d('q', true)", "first", "last", "list", "string", "int", "int(5)", "float", "abs", "round", "round(1)",
+           "replace('a', 'b')", "replace('l', '', 1)", "reverse", "sort", "sort(reverse=true)", "unique", "items",
+           "dictsort", "map('upper')", "map('length')", "map(attribute='role')", "map(attribute='n', default=0)",
+           "select", "reject", "select('string')", "reject('odd')", "selectattr('content')",
+           "selectattr('role', 'equalto', 'user')", "rejectattr('n', 'defined')", "indent", "indent(2, true)",
+           "tojson", "tojson(indent=1)", "tojson(sort_keys=true)", "safe", "e", "batch(2)", "min", "max", "sum",
+           "wordcount", "list", "list", "join('-')", "trim('a')"]
+METHODS = ["strip()", "lstrip()", "rstrip('d')", "split()", "split('l')", "split('o', 1)", "rsplit('l', 1)",
+           "splitlines()", "startswith('H')", "endswith('d')", "upper()", "lower()", "title()", "capitalize()",
+           "replace('l', 'L')", "find('o')", "count('l')", "join(['x', 'y'])", "format(1)", "items()", "keys()",
+           "values()", "get('a')", "get('zz', 4)", "index(1)", "append(1)", "pop()", "update({})"]
+MEMBERS = [".a", ".role", ".b", "['a']", "[0]", "[-1]", "[9]", "[1:]", "[:-1]", "[::-1]", "[::2]", "[1:3]",
+           ".content", "['content']", "[nope]", "[none]"]
+
+
+class Maker:
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def one(self, options):
+        return self.random.choice(options)
+
+    def expression(self, depth):
+        if depth <= 0:
+            return self.one(NAMES) if self.random.random() < 0.6 else self.one(LITERALS)
+        inner = self.expression(depth - 1)
+        kind = self.random.random()
+        if kind < 0.27:
+            return f"{inner}|{self.one(FILTERS)}"
+        if kind < 0.38:
+            return f"({inner}).{self.one(METHODS)}"
+        if kind < 0.48:
+            return f"({inner}){self.one(MEMBERS)}"
+        if kind < 0.70:
+            return f"({inner} {self.one(BINARY)} {self.expression(depth - 2)})"
+        if kind < 0.80:
+            return f"{inner} {self.one(BINARY)} {self.expression(depth - 2)}"
+        if kind < 0.88:
+            return f"({inner} is {self.one(['', 'not '])}{self.one(TESTS)})"
+        if kind < 0.92:
+            return f"({inner} if {self.expression(depth - 2)} else {self.expression(depth - 2)})"
+        if kind < 0.95:
+            return f"{self.one(['not ', '-', '+'])}{inner}"
+        if kind < 0.97:
+            return f"[{inner}, {self.expression(depth - 2)}]"
+        return f"{{{self.one(LITERALS[:15])}: {inner}}}"
+
+    def space(self):
+        return self.one(["", " ", "\n", "\n  ", "", "x", "\n\n"])
+
+    def tag(self, text):
+        return "{%" + self.one(["", "", "-", "+"]) + f" {text} " + self.one(["", "", "-"]) + "%}"
+
+    def output(self, depth):
+        left, right = self.one([("{{ ", " }}"), ("{{- ", " }}"), ("{{ ", " -}}")])
+        return left + self.expression(depth) + right
+
+    def statement(self, depth):
+        if depth <= 0:
+            return self.space() + self.output(2) + self.space()
+        body = lambda: self.space() + self.statement(depth - 1) + self.space()
+        kind = self.random.random()
+        if kind < 0.2:
+            return (self.tag(f"if {self.expression(2)}") + body() + self.tag("else") + body() +
+                    self.tag("endif"))
+        if kind < 0.5:
+            part = self.one(["", "", f" if {self.expression(2)}"])
+            inside = self.one(["{{ x }}", "{{ loop.index }}", "{{ loop.last }}", "{{ loop.previtem }}", "",
+                               "{% if loop.index > 1 %}{% break %}{% endif %}", "{% set q = x %}{{ q }}"])
+            return (self.tag(f"for x in {self.expression(2)}{part}") + inside + body() + self.tag("else") +
+                    body() + self.tag("endfor"))
+        if kind < 0.65:
+            return self.tag(f"set {self.one(NAMES)} = {self.expression(2)}") + body()
+        if kind < 0.72:
+            return self.tag("set q") + body() + self.tag("endset") + "{{ [q] }}"
+        if kind < 0.82:
+            return (self.tag("macro k(x, y=2)") + body() + "{{ x }}{{ y }}" + self.tag("endmacro") +
+                    f"{{{{ k({self.expression(1)}) }}}}")
+        if kind < 0.88:
+            return self.tag(f"filter {self.one(['upper', 'trim', 'indent(2)', 'e'])}") + body() + \
+                self.tag("endfilter")
+        return body() + body()
+
+    def template(self):
+        if self.random.random() < 0.6:
+            return "{{ " + self.expression(self.random.randint(1, 4)) + " }}"
+        return self.statement(self.random.randint(1, 3))
