@@ -21,6 +21,9 @@ ODD = ('{"quote":"it\'s","double":"say \\"x\\"","both":"\'\\"","back":"a\\\\b","
        '"nbsp":"a\\u00a0b","zero":"a\\u200bb\\ufeff","emoji":"👩‍👩‍👧","comb":"e\\u0301","han":"汉字",'
        '"sep":"a\\u2028b\\u2029c\\u0085d\\u000be\\u000cf\\u001cg","pua":"\\ue000","html":"<a href=\\"x\\">&\'</a>"}')
 NONE = "{}"
+WRITTEN = ('{ "a" : 1 ,\t"o":{"x":1,"y":2,"x":3}, "a":[ ], "esc":"\\u0041\\ud83d\\ude00\\/\\b\\f",'
+           '"tiny":1e-400,"exp":1E+2,"neg":-0.0,"int":-0,"long":0.1000000000000000055511151231257827,'
+           '"deep":[[[[[[[[[[1]]]]]]]]]],"":"nameless","k y":2,"é":"e","loop":5,"range":6,"none":7} ')
 
 SECTIONS = [
     ("what is printed", VALUES, [
@@ -47,6 +50,9 @@ SECTIONS = [
         "{{ d|int }}", "{{ d + 1 }}", "{{ -c }}", "{{ 1e308 * 10 }} {{ -1e308 * 10 }}", "{{ [1e308 * 10]|tojson }}",
         "{{ 1e308 * 10 - 1e308 * 10 }}", "{{ v|round(2) }} {{ v|round }}", "{{ a ~ b ~ c }}",
         "{{ b + a }} {{ a + a }} {{ b * 3 }}", "{{ k % 10 }} {{ k // 10 }}", "{{ m // 10 }} {{ m % 10 }}",
+    ]),
+    ("the input as it is written", WRITTEN, [
+        "{{ a }}", "{{ o }} {{ o|tojson }} {{ o|length }}", "{{ esc }} {{ esc|length }} {{ [esc] }}", "{{ tiny }} {{ exp }} {{ neg }} {{ int }} {{ long }}", "{{ deep }} {{ deep|tojson }}", "{{ loop }}", "{% for x in [1] %}{{ loop.index }}{% endfor %}{{ loop }}", "{{ range }}", "{{ none }}", "{% set a = 2 %}{{ a }}", "{{ [exp, int, long]|tojson }}", "{% macro o() %}m{% endmacro %}{{ o() }}",
     ]),
     ("strings as lists show them", ODD, [
         "{{ [quote] }}", "{{ [double] }}", "{{ [both] }}", "{{ [back] }}", "{{ [ctl] }}", "{{ [nbsp] }}",
