@@ -40,7 +40,7 @@ class Maker:
         inner = self.expression(depth - 1)
         kind = self.random.random()
         if kind < 0.27:
-            return f"{inner}|{self.one(FILTERS)}"
+            return f"{inner}|{self.filter()}"
         if kind < 0.38:
             return f"({inner}).{self.one(METHODS)}"
         if kind < 0.48:
@@ -58,6 +58,14 @@ class Maker:
         if kind < 0.97:
             return f"[{inner}, {self.expression(depth - 2)}]"
         return f"{{{self.one(LITERALS[:15])}: {inner}}}"
+
+    def filter(self):
+        """What gives an iterator becomes a list: the reference may see a fault there only when it is
+        gone through, Fathom sees it at once."""
+        chosen = self.one(FILTERS)
+        lazy = chosen.split("(")[0] in ("unique", "items", "map", "select", "reject", "selectattr",
+                                        "rejectattr", "batch", "reverse")
+        return f"{chosen}|list" if lazy else chosen
 
     def space(self):
         return self.one(["", " ", "\n", "\n  ", "", "x", "\n\n"])
