@@ -107,3 +107,120 @@ class Maker:
         if self.random.random() < 0.6:
             return "{{ " + self.expression(self.random.randint(1, 4)) + " }}"
         return self.statement(self.random.randint(1, 3))
+
+
+TEXTS = ["", " ", "Hi", "two words", "  spaced \n", "a\n\nb", "<think>x</think>y", "x</think>\n\nz", "<think>", "né 世 👋",
+         "{\"a\": 1}", "<result>r</result>", "\n", "<tool_response>t</tool_response>", "say \"x\" & 'y' <z>", "{{ n }}",
+         "/no_think", "a\tb\r\nc", "Q: \\n", "0", "<|im_end|>", "[INST] i [/INST]"]
+ROLES = ["user"] * 6 + ["assistant"] * 5 + ["tool"] * 3 + ["system"] * 2 + ["developer", "function", "ipython", "", "x"]
+
+
+class Talker(Maker):
+    """Random conversations, more or less like those that chat templates are given."""
+
+    def value(self, depth=2):
+        kind = self.random.random()
+        if depth > 0 and kind < 0.2:
+            return {self.one(["a", "b", "é", "k y", "type"]): self.value(depth - 1)
+                    for _ in range(self.random.randint(0, 3))}
+        if depth > 0 and kind < 0.35:
+            return [self.value(depth - 1) for _ in range(self.random.randint(0, 3))]
+        return self.one([None, True, False, 0, 1, -7, 1.0, 2.5e-7, 12345678901, "x", self.one(TEXTS)])
+
+    def content(self):
+        kind = self.random.random()
+        if kind < 0.8:
+            return self.one(TEXTS)
+        if kind < 0.93:
+            return [self.one([{"type": "text", "text": self.one(TEXTS)}, {"type": "image"}, "bare",
+                              {"type": "image_url", "image_url": {"url": "u"}}, {"text": "t"},
+                              {"type": "thinking", "thinking": self.one(TEXTS)}])
+                    for _ in range(self.random.randint(0, 3))]
+        return self.one([None, None, 3, {"a": 1}, True])
+
+    def call(self, i):
+        arguments = {self.one(["city", "n", "q", "é"]): self.value() for _ in range(self.random.randint(0, 3))}
+        if self.random.random() < 0.15:
+            arguments = self.one(["{\"a\": 1}", "", "not json", "{}"])
+        inner = {"name": self.one(["f", "get_weather", "now"]), "arguments": arguments}
+        call = {"id": f"call0000{i}", "type": "function", "function": inner}
+        kind = self.random.random()
+        if kind < 0.07:
+            return inner
+        if kind < 0.14:
+            del call["id"]
+        return call
+
+    def message(self, i):
+        message = {"role": self.one(ROLES), "content": self.content()}
+        if message["role"] == "assistant":
+            if self.random.random() < 0.4:
+                message["tool_calls"] = [self.call(k) for k in range(self.random.randint(0, 3))]
+            if self.random.random() < 0.3:
+                message[self.one(["reasoning_content", "reasoning_content", "thinking", "reasoning"])] = \
+                    self.one(TEXTS)
+        if message["role"] in ("tool", "function"):
+            message["tool_call_id"] = f"call0000{i % 3}"
+            if self.random.random() < 0.7:
+                message["name"] = self.one(["f", "get_weather"])
+        if self.random.random() < 0.03:
+            del message["content"]
+        return message
+
+    def schema(self, depth=2):
+        out = {"type": self.one(["string", "integer", "number", "boolean", "null", "any"])}
+        if depth > 0 and self.random.random() < 0.4:
+            out = self.one([lambda: {"type": "array", "items": self.schema(depth - 1)},
+                            lambda: {"anyOf": [self.schema(depth - 1), self.schema(0)]},
+                            lambda: {"type": ["string", "null"]}, lambda: {"enum": ["a", 1, None]},
+                            lambda: {"type": "object", "additionalProperties": self.schema(0)},
+                            lambda: self.properties(depth - 1)])()
+        if self.random.random() < 0.6:
+            out["description"] = self.one(TEXTS)
+        if self.random.random() < 0.2:
+            out["default"] = self.value(1)
+        if self.random.random() < 0.1:
+            out["nullable"] = True
+        return out
+
+    def properties(self, depth=2):
+        names = self.random.sample(["city", "n", "q", "é", "list"], self.random.randint(0, 3))
+        out = {"type": "object", "properties": {name: self.schema(depth) for name in names}}
+        if self.random.random() < 0.7:
+            out["required"] = names[:1]
+        return out
+
+    def tool(self):
+        inner = {"name": self.one(["f", "get_weather", "now"]), "description": self.one(TEXTS),
+                 "parameters": self.properties()}
+        if self.random.random() < 0.2:
+            inner["return"] = self.schema(1)
+        if self.random.random() < 0.05:
+            del inner[self.one(["description", "parameters"])]
+        return inner if self.random.random() < 0.06 else {"type": "function", "function": inner}
+
+    def order(self, messages):
+        """Half of the conversations alternate as most templates want it."""
+        if self.random.random() < 0.5:
+            return messages
+        out = [message for message in messages if message["role"] == "system"][:1]
+        for i, message in enumerate(m for m in messages if m["role"] != "system"):
+            message["role"] = ["user", "assistant"][i % 2]
+            out.append(message)
+        return out
+
+    def conversation(self):
+        messages = [self.message(i) for i in range(self.random.randint(0, 6))]
+        given = {"messages": self.order(messages), "tools": None, "documents": None,
+                 "add_generation_prompt": self.random.random() < 0.7}
+        if self.random.random() < 0.5:
+            given["tools"] = [self.tool() for _ in range(self.random.randint(0, 3))]
+        for flag in ("enable_thinking", "thinking", "keep_past_thinking", "tools_in_user_message",
+                     "clear_thinking", "preserve_thinking", "add_vision_id"):
+            if self.random.random() < 0.2:
+                given[flag] = self.one([True, False])
+        if self.random.random() < 0.2:
+            given["reasoning_effort"] = self.one(["low", "high", "none", None, "max", 3])
+        if self.random.random() < 0.1:
+            given["functions"] = given["datetime"] = "text"
+        return given
