@@ -208,7 +208,8 @@ fm_status fm_template_parse(const char *text, size_t length, fm_template **out, 
 void fm_template_free(fm_template *t);
 
 /** Renders a template. `input` is a JSON object of `length` bytes whose members are the template's
- * variables: messages, tools, add_generation_prompt, …; a member goes before a name alike. `now`, in
+ * variables: messages, tools, add_generation_prompt, …; the last of members alike counts, and goes
+ * before a name alike. `now`, in
  * seconds since 1970, is what strftime_now writes, in UTC. FM_ERR_FORMAT for input that is no JSON
  * object, FM_ERR_ARG with the text that the template itself refuses the input with, or "line L: …" when
  * an operation has no meaning, FM_ERR_UNSUPPORTED for a method that is not built in, FM_ERR_LIMIT when a
@@ -227,15 +228,34 @@ void fm_rendering_free(fm_rendering *r);
 fm_status fm_tokenizer_encode_spans(const fm_tokenizer *t, const fm_span *spans, size_t n,
                                     fm_tokens *out, fm_error *err);
 
-/* ---- Chat layouts ---------------------------------------------------------------------------- */
+/* ---- Chats --------------------------------------------------------------------------------------
+ * Where the template of a chat comes from: the model directory, or a layout that is built in. */
+
+typedef struct fm_chat_template fm_chat_template; /* a directory's template and names; any thread */
+
+/** Reads the chat template of a model directory: chat_template.jinja, else the key chat_template of
+ * tokenizer_config.json. `name` chooses among several; NULL: the one that is called default. The names
+ * are the special tokens that tokenizer_config.json names, and are there without a template too.
+ * FM_ERR_NOT_FOUND when the directory, or a template that `name` asks for, is absent; FM_ERR_FORMAT,
+ * FM_ERR_LIMIT, FM_ERR_IO, FM_ERR_MEMORY. *out is NULL then. */
+fm_status fm_chat_template_open(const char *dir, const char *name, fm_chat_template **out,
+                                fm_error *err);
+void fm_chat_template_close(fm_chat_template *c);
+/** The template's text, *length bytes; NULL when the directory carries none. */
+const char *fm_chat_template_text(const fm_chat_template *c, size_t *length);
+const fm_template_name *fm_chat_template_names(const fm_chat_template *c, size_t *n);
+
+/** The template text, terminated, of a built-in layout: "deepseek-v3", "deepseek-r1", "deepseek-v3.1",
+ * "deepseek-llm", "deepseek-coder" or "chatml"; NULL for another name. */
+const char *fm_chat_layout_text(const char *name);
 
 typedef struct fm_message {
     const char *role; /* "system", "user" or "assistant" */
     const char *content;
 } fm_message;
 
-/** The layout that fits the directory's tokenizer, by name ("deepseek-v3", "deepseek-r1",
- * "chatml"), or NULL when its vocabulary has the marks of none. */
+/** The layout that fits the directory's tokenizer, by name, or NULL when its vocabulary has the marks of
+ * none. */
 const char *fm_chat_layout(const fm_tokenizer *t);
 
 /** Appends the prompt of a conversation in a built-in layout (`layout` NULL: fm_chat_layout's),

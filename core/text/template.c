@@ -5,6 +5,7 @@
 #include "../base/fp.h"
 #include "../base/utf8.h"
 #include "rendering.h"
+#include "template.h"
 #include "tpl_eval.h"
 #include "tpl_parse.h"
 
@@ -87,22 +88,31 @@ static fm_status set_names(tpl_run *r, const fm_template_name *names, size_t n_n
     return FM_OK;
 }
 
-static fm_status render(tpl_run *r, const char *input, size_t length, const fm_template_name *names,
-                        size_t n_names) {
+/** The variables of a rendering: what `make` makes of the caller's input. */
+typedef fm_status (*make_input)(tpl_run *r, const void *input, size_t n, tpl_value *out);
+
+typedef struct rendering_input {
+    make_input make;
+    const void *data;
+    size_t n;
+    const fm_template_name *names;
+    size_t n_names;
+} rendering_input;
+
+static fm_status run(tpl_run *r, const rendering_input *input) {
     tpl_value variables;
-    FM_TRY(tpl_json_read(r, input, length, &variables));
+    FM_TRY(input->make(r, input->data, input->n, &variables));
     if (variables.kind != TPL_DICT)
         return error_set(r->err, FM_ERR_FORMAT,
                          "the input of the template is %s: give an object with messages",
                          tpl_kind_name(variables));
     r->input = variables.dict;
-    FM_TRY(set_names(r, names, n_names));
+    FM_TRY(set_names(r, input->names, input->n_names));
     return tpl_run_template(r);
 }
 
-fm_status fm_template_render(const fm_template *t, const char *input, size_t length,
-                             const fm_template_name *names, size_t n_names, int64_t now,
-                             fm_rendering **out, fm_error *err) {
+static fm_status render(const fm_template *t, const rendering_input *input, int64_t now,
+                        fm_rendering **out, fm_error *err) {
     fm_error unused;
     fenv_t caller;
     *out = NULL;
@@ -113,7 +123,7 @@ fm_status fm_template_render(const fm_template *t, const char *input, size_t len
     fm_status status = FM_ERR_MEMORY;
     if (r.memory.arena && r.out) {
         fp_begin(&caller);
-        status = render(&r, input, length, names, n_names);
+        status = run(&r, input);
         fp_end(&caller);
     } else {
         error_set(err, FM_ERR_MEMORY, "out of memory for the text of a template");
@@ -126,4 +136,54 @@ fm_status fm_template_render(const fm_template *t, const char *input, size_t len
         fm_rendering_free(r.out);
     }
     return status;
+}
+
+static fm_status make_json(tpl_run *r, const void *input, size_t n, tpl_value *out) {
+    return tpl_json_read(r, input, n, out);
+}
+
+fm_status fm_template_render(const fm_template *t, const char *input, size_t length,
+                             const fm_template_name *names, size_t n_names, int64_t now,
+                             fm_rendering **out, fm_error *err) {
+    const rendering_input what = {make_json, input, length, names, n_names};
+    return render(t, &what, now, out, err);
+}
+
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+static fm_status set_member(tpl_run *r, tpl_dict *d, const char *key, tpl_value v) {
+    const tpl_text *text = NULL;
+    FM_TRY(tpl_text_new(r, key, strlen(key), false, &text));
+    return tpl_dict_set(r, d, tpl_string(text), v);
+}
+
+static fm_status set_text(tpl_run *r, tpl_dict *d, const char *key, const char *value) {
+    const tpl_text *text = NULL;
+    FM_TRY(tpl_text_new(r, value, strlen(value), false, &text));
+    return set_member(r, d, key, tpl_string(text));
+}
+
+static fm_status make_messages(tpl_run *r, const void *input, size_t n, tpl_value *out) {
+    const fm_message *messages = input;
+    tpl_items items = {0};
+    tpl_value list;
+    tpl_dict *all, *message;
+    for (size_t i = 0; i < n; i++) {
+        FM_TRY(tpl_dict_new(r, &message));
+        FM_TRY(set_text(r, message, "role", messages[i].role));
+        FM_TRY(set_text(r, message, "content", messages[i].content));
+        FM_TRY(tpl_items_add(r, &items, (tpl_value){.kind = TPL_DICT, .dict = message}));
+    }
+    FM_TRY(tpl_list_new(r, TPL_LIST, items.items, items.count, &list));
+    FM_TRY(tpl_dict_new(r, &all));
+    FM_TRY(set_member(r, all, "messages", list));
+    FM_TRY(set_member(r, all, "add_generation_prompt", tpl_bool(true)));
+    *out = (tpl_value){.kind = TPL_DICT, .dict = all};
+    return FM_OK;
+}
+
+fm_status template_render_messages(const fm_template *t, const fm_message *messages,
+                                   size_t n_messages, fm_rendering **out, fm_error *err) {
+    const rendering_input what = {make_messages, messages, n_messages, NULL, 0};
+    return render(t, &what, 0, out, err);
 }

@@ -83,6 +83,13 @@ fm_status tpl_loop_get(tpl_run *r, tpl_loop *loop, const char *name, tpl_value *
     return FM_OK;
 }
 
+static fm_status make_string(tpl_run *r, const char *word, tpl_value *out) {
+    const tpl_text *text = NULL;
+    FM_TRY(tpl_text_new(r, word, strlen(word), true, &text));
+    *out = tpl_string(text);
+    return FM_OK;
+}
+
 /** *found is false when the kind has no attribute of that name. */
 static fm_status find_attribute(tpl_run *r, tpl_value v, const char *name, tpl_value *out,
                                 bool *found) {
@@ -96,6 +103,8 @@ static fm_status find_attribute(tpl_run *r, tpl_value v, const char *name, tpl_v
         if (field) *out = *field;
         return FM_OK;
     }
+    if (v.kind == TPL_MACRO && strcmp(name, "name") == 0 && v.macro->node->name)
+        return make_string(r, v.macro->node->name, out);
     const tpl_function *method = tpl_method_find(v, name, length, &is_refused);
     if (method) return bind_method(r, method, v, out);
     *found = is_refused;

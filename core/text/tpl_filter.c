@@ -51,6 +51,18 @@ static bool read_real(const tpl_text *text, double *out) {
     return false;
 }
 
+/** Takes 0x, 0o or 0b off the digits where the base allows it, and sets a base that was left open (0). */
+static bool read_prefixed(char *digits, size_t n, int base, int64_t *out) {
+    size_t sign = n > 0 && (digits[0] == '-' || digits[0] == '+');
+    char letter = n > sign + 2 && digits[sign] == '0' ? (char)(digits[sign + 1] | 0x20) : '\0';
+    int prefix = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 0;
+    if (prefix != 0 && (base == 0 || base == prefix)) {
+        memmove(digits + sign, digits + sign + 2, n - sign - 2);
+        return tpl_number_read_whole(digits, n - 2, prefix, out);
+    }
+    return tpl_number_read_whole(digits, n, base == 0 ? 10 : base, out);
+}
+
 /** A string of digits as a whole number, blanks around it and underscores between allowed. */
 static bool read_whole(const tpl_text *text, int base, int64_t *out) {
     char digits[80];
@@ -64,7 +76,7 @@ static bool read_whole(const tpl_text *text, int base, int64_t *out) {
         if (n == sizeof digits) return false;
         digits[n++] = text->bytes[at];
     }
-    return tpl_number_read_whole(digits, n, base, out);
+    return read_prefixed(digits, n, base, out);
 }
 
 static bool whole_of_real(double real, int64_t *out) {
@@ -78,14 +90,18 @@ static fm_status to_int(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value
     double real = 0;
     bool found = false;
     FM_TRY(tpl_arg_whole(r, "the base of a number", call->arg[1], 10, &base));
-    if (base < 2 || base > 36) return tpl_fail(r, FM_ERR_ARG, "a base goes from 2 to 36");
+    if (base != 0 && (base < 2 || base > 36))
+        return tpl_fail(r, FM_ERR_ARG, "a base goes from 2 to 36");
     *out = call->arg[0].kind == TPL_ABSENT ? tpl_int(0) : call->arg[0];
     if (v.kind == TPL_UNDEFINED) return tpl_fail(r, FM_ERR_ARG, "'%.80s' is undefined", v.name);
     if (v.kind == TPL_INT || v.kind == TPL_BIG) {
         *out = v;
         return FM_OK;
     }
-    if (v.kind == TPL_BOOL) found = true, whole = v.boolean;
+    if (v.kind == TPL_BOOL) {
+        found = true;
+        whole = v.boolean;
+    }
     if (v.kind == TPL_FLOAT) found = whole_of_real(v.real, &whole);
     if (v.kind == TPL_FLOAT && !found && isfinite(v.real))
         return tpl_fail_limit(r, "64 bits of a whole number");

@@ -43,7 +43,8 @@ static fm_status first(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value 
     (void)call;
     if (v.kind == TPL_STRING) { /* without going through all of it */
         size_t n = 0;
-        if (v.text->length == 0) return *out = tpl_undefined("first"), FM_OK;
+        *out = tpl_undefined("first");
+        if (v.text->length == 0) return FM_OK;
         tpl_text_code(v.text, 0, &n);
         return tpl_text_cut_value(r, v.text, 0, n, out);
     }

@@ -384,7 +384,7 @@ static fm_status add_laid_out(braces *f, tpl_value v, const tpl_text *spec) {
     const tpl_text *text = NULL;
     FM_TRY(read_layout(f, spec, &l));
     bool wants_number = l.type && l.type != 's';
-    bool is_number = tpl_is_number(v) && (v.kind != TPL_BOOL || wants_number);
+    bool is_number = tpl_is_number(v) && (v.kind != TPL_BOOL || spec->length > 0);
     if (l.type == 'd') l.type = 0;
     if (is_number && l.type != 's') {
         bool is_whole = v.kind != TPL_FLOAT;

@@ -164,7 +164,8 @@ static fm_status read_value(reader *in, tpl_value *out) {
 
 fm_status tpl_json_read(tpl_run *r, const char *text, size_t length, tpl_value *out) {
     enum { MAX_DEPTH = 64 };
-    const json_limits limits = {.max_bytes = TPL_MAX_MEMORY, .max_depth = MAX_DEPTH};
+    const json_limits limits = {
+        .max_bytes = TPL_MAX_MEMORY, .max_depth = MAX_DEPTH, .keys_repeat = true};
     r->status = json_check("the input of the template", text, length, limits, r->err);
     if (r->status != FM_OK) return r->status;
     reader in = {.r = r, .text = text, .length = length};

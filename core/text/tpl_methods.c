@@ -140,12 +140,9 @@ static fm_status split_words(tpl_run *r, const tpl_text *text, int64_t limit, tp
     for (;;) {
         while (at < text->length && tpl_is_space(tpl_text_code(text, at, &n))) at += n;
         if (at == text->length) return FM_OK;
-        size_t start = at, end = text->length, first;
-        if (limit >= 0 && (int64_t)items->count == limit) {
-            /* All the rest, without the white space at its end. */
-            tpl_text_strip(text, NULL, false, true, &first, &end);
-            return add_cut(r, items, text, start, end);
-        }
+        size_t start = at;
+        if (limit >= 0 && (int64_t)items->count == limit)
+            return add_cut(r, items, text, start, text->length);
         while (at < text->length && !tpl_is_space(tpl_text_code(text, at, &n))) at += n;
         FM_TRY(add_cut(r, items, text, start, at));
     }
@@ -154,7 +151,7 @@ static fm_status split_words(tpl_run *r, const tpl_text *text, int64_t limit, tp
 /** The same from the right; the items come in reverse. */
 static fm_status split_words_right(tpl_run *r, const tpl_text *text, int64_t limit,
                                    tpl_items *items) {
-    size_t at = text->length, n, start, unused;
+    size_t at = text->length, n, unused;
     FM_TRY(tpl_spend_bytes(r, text->length));
     for (;;) {
         for (; at > 0; at -= n) {
@@ -163,10 +160,7 @@ static fm_status split_words_right(tpl_run *r, const tpl_text *text, int64_t lim
         }
         if (at == 0) return FM_OK;
         size_t end = at;
-        if (limit >= 0 && (int64_t)items->count == limit) {
-            tpl_text_strip(text, NULL, true, false, &start, &unused);
-            return add_cut(r, items, text, start, end);
-        }
+        if (limit >= 0 && (int64_t)items->count == limit) return add_cut(r, items, text, 0, end);
         for (; at > 0; at -= n) {
             n = tpl_text_code_before(text, at);
             if (tpl_is_space(tpl_text_code(text, at - n, &unused))) break;

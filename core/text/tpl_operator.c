@@ -191,7 +191,8 @@ fm_status tpl_binary(tpl_run *r, tpl_op op, tpl_value a, tpl_value b, tpl_value 
 }
 
 fm_status tpl_negate(tpl_run *r, tpl_value a, bool is_plus, tpl_value *out) {
-    if (!tpl_is_number(a) || a.kind == TPL_BIG) {
+    if (a.kind == TPL_BIG) return tpl_fail_limit(r, "64 bits of a whole number");
+    if (!tpl_is_number(a)) {
         if (a.kind == TPL_UNDEFINED) return tpl_fail(r, FM_ERR_ARG, "'%.80s' is undefined", a.name);
         return tpl_fail(r, FM_ERR_ARG, "%s has no sign", tpl_kind_name(a));
     }

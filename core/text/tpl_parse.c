@@ -207,11 +207,20 @@ static fm_status parse_set(tpl_parser *p, tpl_node **out) {
     return parse_scope(p, end_set, &(*out)->body);
 }
 
+static bool has_target(const tpl_node *target, const char *name) {
+    if (target->kind != TPL_NODE_TUPLE) return strcmp(target->name, name) == 0;
+    for (const tpl_node *part = target->a; part; part = part->next)
+        if (has_target(part, name)) return true;
+    return false;
+}
+
 static fm_status parse_for(tpl_parser *p, tpl_node **out) {
     bool found = false;
     FM_TRY(tpl_node_new(p, TPL_NODE_FOR, out));
     FM_TRY(tpl_next(p));
     FM_TRY(parse_targets(p, false, &(*out)->a));
+    if (has_target((*out)->a, "loop"))
+        return tpl_parse_fail(p, "the items of a loop cannot be called loop");
     FM_TRY(expect_word(p, "in"));
     FM_TRY(tpl_parse_tuple(p, false, &(*out)->b));
     FM_TRY(tpl_skip_name(p, "if", &found));

@@ -43,6 +43,17 @@ static fm_status copy_digits(tpl_parser *p, char *out, size_t size, size_t *leng
     return FM_OK;
 }
 
+/** A number that no int64_t holds keeps its digits. */
+static fm_status make_big(tpl_parser *p, const char *digits, size_t length, tpl_node *node) {
+    tpl_text *text = tpl_alloc(p->memory, 1, sizeof *text);
+    char *copy = tpl_alloc(p->memory, length, 1);
+    if (!text || !copy) return error_set(p->err, FM_ERR_MEMORY, "out of memory for a template");
+    memcpy(copy, digits, length);
+    *text = (tpl_text){.bytes = copy, .length = length, .is_template = true};
+    node->value = (tpl_value){.kind = TPL_BIG, .text = text};
+    return tpl_next(p);
+}
+
 static fm_status parse_number(tpl_parser *p, tpl_node **out) {
     char digits[400];
     size_t length;
@@ -61,10 +72,12 @@ static fm_status parse_number(tpl_parser *p, tpl_node **out) {
         base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 10;
         prefix = base == 10 ? 0 : 2;
     }
-    if (!tpl_number_read_whole(digits + prefix, length - (size_t)prefix, base, &whole))
-        return tpl_parse_fail(p, "a whole number has more than 64 bits");
-    (*out)->value = tpl_int(whole);
-    return tpl_next(p);
+    if (tpl_number_read_whole(digits + prefix, length - (size_t)prefix, base, &whole)) {
+        (*out)->value = tpl_int(whole);
+        return tpl_next(p);
+    }
+    if (base != 10) return tpl_parse_fail(p, "a whole number has more than 64 bits");
+    return make_big(p, digits, length, *out);
 }
 
 static fm_status parse_list(tpl_parser *p, tpl_node **out) {

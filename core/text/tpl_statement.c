@@ -182,7 +182,8 @@ static fm_status bind_rest(tpl_run *r, tpl_scope *s, const tpl_node *macro, cons
     if (n_placed < args->count && !(macro->uses & TPL_USES_VARARGS))
         return tpl_fail(r, FM_ERR_ARG, "the macro takes %zu arguments at most", n_placed);
     if (macro->uses & TPL_USES_VARARGS) {
-        FM_TRY(tpl_list_new(r, TPL_TUPLE, args->values + n_placed, args->count - n_placed, &rest));
+        const tpl_value *values = args->count > 0 ? args->values + n_placed : NULL;
+        FM_TRY(tpl_list_new(r, TPL_TUPLE, values, args->count - n_placed, &rest));
         FM_TRY(tpl_scope_set(r, s, r->t->word_varargs, rest));
     }
     if (macro->uses & TPL_USES_KWARGS)
