@@ -15,6 +15,9 @@
                                       the same for N random small templates
     templates.py talks MORE N SEED PROGRAM [LIST]
                                       the same for N random conversations with each template of MORE
+    templates.py characters PROGRAM [LIST]
+                                      the same for what is asked about single characters, all that have
+                                      a name or a use
 
 A line of conformance.jsonl has "template", then "output", or "error" and the reference's reason, then
 "input" as the last member, so that a reader can take its text as it stands: numbers keep their form.
@@ -25,6 +28,7 @@ import pathlib
 import subprocess
 import sys
 import tarfile
+import unicodedata
 import warnings
 
 import template_calls
@@ -214,6 +218,27 @@ def random_talks(more, n, seed, program, listing):
                         for talk in talks), program, listing)
 
 
+QUESTIONS = [
+    "c|upper", "c|lower", "c|title", "c|capitalize", "('a' ~ c ~ 'b').title()", "('A' ~ c ~ 'Σ').lower()",
+    "('AΣ' ~ c ~ 'A').lower()", "c is lower", "c is upper", "[c]", "('x' ~ c ~ 'y').split()|length",
+    "('x' ~ c ~ 'y').splitlines()|length", "('x' ~ c)|trim|length", "('x' ~ c ~ 'y')|wordcount", "c|tojson",
+    "c|tojson(ensure_ascii=true)", "c|int('no')", "('x ' ~ c ~ 'y')|title", "c.isspace()", "c|e",
+]
+
+
+def characters(program, listing):
+    # Fathom's classes follow a later version of Unicode than Python's: what the latter has not, is out.
+    codes = [c for c in range(1, 0x110000) if unicodedata.category(chr(c)) not in ("Cn", "Cs")]
+    jobs = []
+    for question in QUESTIONS:
+        template = "{% for c in all %}{{ " + question + " }};{% endfor %}"
+        for start in range(0, len(codes), 4096):
+            some = codes[start:start + 4096]
+            name = f"{question} for U+{some[0]:04X} to U+{some[-1]:04X}"
+            jobs.append((name, template, text_of({"all": [chr(c) for c in some]})))
+    return compare_all(jobs, program, listing)
+
+
 def main(arguments):
     warnings.simplefilter("ignore")  # of string literals with unknown escapes
     command, *paths = arguments or [""]
@@ -231,6 +256,8 @@ def main(arguments):
     if command == "random" and len(paths) in (3, 4):
         return at_random(int(arguments[1]), int(arguments[2]), paths[2],
                          paths[3] if len(paths) == 4 else "/dev/stdout")
+    if command == "characters" and len(paths) in (1, 2):
+        return characters(paths[0], paths[1] if len(paths) == 2 else "/dev/stdout")
     if command == "talks" and len(paths) in (4, 5):
         return random_talks(paths[0], int(arguments[2]), int(arguments[3]), paths[3],
                             paths[4] if len(paths) == 5 else "/dev/stdout")
