@@ -49,17 +49,28 @@ static bool begins_word(uint32_t code) {
            tpl_is_space(code);
 }
 
+static size_t word_end(const tpl_text *text, size_t at) {
+    for (size_t n; at < text->length; at += n)
+        if (begins_word(tpl_text_code(text, at, &n))) break;
+    return at;
+}
+
 /** A capital at the start and behind white space, '-' and opening brackets; small letters elsewhere. */
 static fm_status title(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {
-    const tpl_text *text = NULL;
+    const tpl_text *text = NULL, *rest = NULL;
     tpl_builder b = {.r = r};
-    bool is_first = true;
     (void)call;
     FM_TRY(tpl_str(r, v, &text));
-    for (size_t at = 0, n; at < text->length && b.status == FM_OK; at += n) {
+    for (size_t at = 0, end; at < text->length && b.status == FM_OK; at = end) {
+        size_t n;
         uint32_t code = tpl_text_code(text, at, &n);
-        tpl_add_case(&b, text, at, at + n, is_first ? TPL_CASE_UPPER : TPL_CASE_LOWER);
-        is_first = begins_word(code);
+        end = at + n;
+        tpl_add_case(&b, text, at, end, TPL_CASE_UPPER);
+        if (begins_word(code)) continue;
+        end = word_end(text, end);
+        /* By itself, since the first letter does not count for the form of those behind it. */
+        FM_TRY(tpl_text_cut(r, text, at + n, end, &rest));
+        tpl_add_case(&b, rest, 0, rest->length, TPL_CASE_LOWER);
     }
     return tpl_built_value(&b, out);
 }

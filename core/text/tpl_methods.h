@@ -9,8 +9,8 @@
 
 extern const tpl_function tpl_text_methods[], tpl_text_words[], tpl_cycler_methods[];
 
-/** True when a text has letters for which `is` holds and none for which `is_not` does. */
-bool tpl_text_has_case(const tpl_text *text, bool (*is)(uint32_t), bool (*is_not)(uint32_t));
+/** True when a text has letters with a case, and `is` holds for each of them. */
+bool tpl_text_has_case(const tpl_text *text, bool (*is)(uint32_t));
 
 /** Gives `text` with at most `limit` (below 0: all) of `old` replaced. */
 fm_status tpl_replace(tpl_run *r, const tpl_text *text, const tpl_text *old, const tpl_text *new,

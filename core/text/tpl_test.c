@@ -75,14 +75,14 @@ static fm_status is_lower(tpl_run *r, value v, call c, value *out) {
     (void)c;
     FM_TRY(tpl_str(r, v, &text));
     FM_TRY(tpl_spend_bytes(r, text->length));
-    return say(tpl_text_has_case(text, tpl_is_lower, tpl_is_upper), out);
+    return say(tpl_text_has_case(text, tpl_is_lower), out);
 }
 static fm_status is_upper(tpl_run *r, value v, call c, value *out) {
     const tpl_text *text = NULL;
     (void)c;
     FM_TRY(tpl_str(r, v, &text));
     FM_TRY(tpl_spend_bytes(r, text->length));
-    return say(tpl_text_has_case(text, tpl_is_upper, tpl_is_lower), out);
+    return say(tpl_text_has_case(text, tpl_is_upper), out);
 }
 
 /* ---- Comparisons ----------------------------------------------------------------------------- */

@@ -145,10 +145,6 @@ static fm_status capitalize(tpl_run *r, tpl_value self, const tpl_call *call, tp
     return tpl_keep_safe(r, self.text, out);
 }
 
-static bool has_case(uint32_t code) {
-    return tpl_is_lower(code) || tpl_is_upper(code);
-}
-
 /** Every run of letters with a case begins with a capital. */
 static fm_status title(tpl_run *r, tpl_value self, const tpl_call *call, tpl_value *out) {
     tpl_builder b = {.r = r};
@@ -157,7 +153,7 @@ static fm_status title(tpl_run *r, tpl_value self, const tpl_call *call, tpl_val
     for (size_t at = 0, n; at < self.text->length && b.status == FM_OK; at += n) {
         uint32_t code = tpl_text_code(self.text, at, &n);
         tpl_add_case(&b, self.text, at, at + n, is_inside ? TPL_CASE_LOWER : TPL_CASE_TITLE);
-        is_inside = has_case(code);
+        is_inside = tpl_has_case(code);
     }
     FM_TRY(tpl_built_value(&b, out));
     return tpl_keep_safe(r, self.text, out);
@@ -211,11 +207,11 @@ static fm_status isascii_(tpl_run *r, tpl_value self, const tpl_call *call, tpl_
     return FM_OK;
 }
 
-bool tpl_text_has_case(const tpl_text *text, bool (*is)(uint32_t), bool (*is_not)(uint32_t)) {
+bool tpl_text_has_case(const tpl_text *text, bool (*is)(uint32_t)) {
     bool found = false;
     for (size_t at = 0, n; at < text->length; at += n) {
         uint32_t code = tpl_text_code(text, at, &n);
-        if (is_not(code)) return false;
+        if (tpl_has_case(code) && !is(code)) return false;
         found |= is(code);
     }
     return found;
@@ -223,12 +219,12 @@ bool tpl_text_has_case(const tpl_text *text, bool (*is)(uint32_t), bool (*is_not
 
 static fm_status islower_(tpl_run *r, tpl_value self, const tpl_call *call, tpl_value *out) {
     (void)call;
-    *out = tpl_bool(tpl_text_has_case(self.text, tpl_is_lower, tpl_is_upper));
+    *out = tpl_bool(tpl_text_has_case(self.text, tpl_is_lower));
     return tpl_spend_bytes(r, self.text->length);
 }
 static fm_status isupper_(tpl_run *r, tpl_value self, const tpl_call *call, tpl_value *out) {
     (void)call;
-    *out = tpl_bool(tpl_text_has_case(self.text, tpl_is_upper, tpl_is_lower));
+    *out = tpl_bool(tpl_text_has_case(self.text, tpl_is_upper));
     return tpl_spend_bytes(r, self.text->length);
 }
 

@@ -1,5 +1,5 @@
 /* test_template_errors.c - what is refused, and where the message says that it is. */
-#include "text/template_fixture.h"
+#include "text/template_rows.h"
 
 typedef struct error_row {
     const char *text;

@@ -1,5 +1,5 @@
 /* test_template_limits.c - every limit of templates: at it, and past it with its name. */
-#include "text/template_fixture.h"
+#include "text/template_rows.h"
 
 static char *repeat(const char *open, const char *middle, const char *close, size_t n) {
     size_t length = n * (strlen(open) + strlen(close)) + strlen(middle);
