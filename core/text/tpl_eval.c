@@ -217,7 +217,12 @@ static fm_status eval_slice(tpl_run *r, tpl_scope *s, const tpl_node *step, tpl_
         if (nodes[i]) FM_TRY(tpl_eval(r, s, nodes[i], &part[i]));
     }
     r->at = step->at;
-    return tpl_get_slice(r, *v, part, v);
+    fm_status status = tpl_get_slice(r, *v, part, v);
+    bool is_zero = part[2].kind == TPL_INT && part[2].integer == 0;
+    if (status != FM_ERR_ARG || !step->op || is_zero) return status;
+    r->status = FM_OK;
+    *v = tpl_undefined("a slice");
+    return FM_OK;
 }
 
 static fm_status eval_test(tpl_run *r, tpl_scope *s, const tpl_node *step, tpl_value *v) {

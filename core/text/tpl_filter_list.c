@@ -270,8 +270,13 @@ static fm_status keep_failure(tpl_run *r, tpl_iterator *made) {
 static fm_status go_through(tpl_run *r, tpl_value v, const each *e, tpl_value *out) {
     tpl_list list = {0};
     tpl_items items = {0};
+    const fm_error *late = NULL;
     tpl_iterator *made = tpl_new(r, 1, sizeof *made);
     if (!made) return r->status;
+    if (v.kind == TPL_ITERATOR) { /* what failed there fails here, behind the same items */
+        late = v.iterator->failure;
+        v.iterator->failure = NULL;
+    }
     if (tpl_truth(v)) FM_TRY(tpl_iterate(r, v, &list));
     FM_TRY(tpl_enter_level(r)); /* map can be what map applies */
     int n_levels = r->n_levels, n_calls = r->n_calls;
@@ -283,6 +288,7 @@ static fm_status go_through(tpl_run *r, tpl_value v, const each *e, tpl_value *o
         if (status != FM_OK) FM_TRY(keep_failure(r, made));
     }
     tpl_leave_level(r);
+    if (!made->failure) made->failure = late;
     made->items = items.items;
     made->count = items.count;
     *out = (tpl_value){.kind = TPL_ITERATOR, .iterator = made};

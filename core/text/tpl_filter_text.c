@@ -152,6 +152,22 @@ static fm_status wordcount(tpl_run *r, tpl_value v, const tpl_call *call, tpl_va
     return tpl_spend_bytes(r, text->length);
 }
 
+static fm_status center(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {
+    const tpl_text *text = NULL;
+    tpl_builder b = {.r = r};
+    int64_t width;
+    FM_TRY(tpl_str(r, v, &text));
+    FM_TRY(tpl_arg_whole(r, "the width of a field", call->arg[0], 80, &width));
+    if (width > 65536) return tpl_fail_limit(r, "the width of a field");
+    FM_TRY(tpl_spend_bytes(r, text->length));
+    int64_t missing = width - (int64_t)tpl_text_count(text);
+    int64_t left = missing > 0 ? missing / 2 + (missing & width & 1) : 0;
+    for (int64_t i = 0; i < left; i++) tpl_add_word(&b, " ", true);
+    tpl_add(&b, text);
+    for (int64_t i = left; i < missing; i++) tpl_add_word(&b, " ", true);
+    return tpl_built_value(&b, out);
+}
+
 /** printf-like: "%s" | format(value), or with named values. */
 static fm_status format(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {
     const tpl_text *text = NULL;
@@ -183,6 +199,7 @@ const tpl_function tpl_text_filters[] = {
     {"e", escape, ""},
     {"indent", indent, "width,first,blank"},
     {"wordcount", wordcount, ""},
+    {"center", center, "width"},
     {"format", format, NULL},
     {0},
 };

@@ -34,6 +34,8 @@ fm_status tpl_items_add(tpl_run *r, tpl_items *list, tpl_value v) {
 static fm_status iterate_text(tpl_run *r, const tpl_text *text, tpl_list *out) {
     size_t count = tpl_text_count(text), at = 0;
     FM_TRY(tpl_spend(r, count / 16));
+    if (text->is_safe) /* its characters are strings like any other */
+        FM_TRY(tpl_text_plain(r, text, &text));
     out->items = tpl_new(r, count, sizeof *out->items);
     if (!out->items) return r->status;
     for (size_t n; at < text->length && out->count < count; at += n) {

@@ -235,6 +235,17 @@ static fm_status parse_arguments(tpl_parser *p, tpl_node **out) {
     return tpl_expect_operator(p, ")");
 }
 
+/** True for what is written out. */
+static bool is_literal(const tpl_node *node) {
+    if (!node || node->kind == TPL_NODE_CONST) return true;
+    if (node->kind == TPL_NODE_NEGATE) return is_literal(node->a);
+    bool is_list =
+        node->kind == TPL_NODE_LIST || node->kind == TPL_NODE_TUPLE || node->kind == TPL_NODE_MAP;
+    for (const tpl_node *item = is_list ? node->a : NULL; item; item = item->next)
+        is_list &= is_literal(item);
+    return is_list;
+}
+
 /** a, a:b, a:b:c and so on, up to the closing bracket. */
 static fm_status parse_subscript(tpl_parser *p, tpl_node **out) {
     bool found = false;
@@ -314,6 +325,10 @@ static fm_status finish_postfix(tpl_parser *p, tpl_node *value, tpl_node *steps,
     (*out)->at = value->at;
     (*out)->a = value;
     (*out)->b = steps;
+    /* The reference takes the slice of a constant when it parses, and does not mind when there is none. */
+    if (steps->kind == TPL_NODE_SLICE)
+        steps->op = is_literal(value) && is_literal(steps->a) && is_literal(steps->b) &&
+                    is_literal(steps->c);
     return FM_OK;
 }
 

@@ -39,6 +39,15 @@ fm_status tpl_text_cut_value(tpl_run *r, const tpl_text *text, size_t start, siz
     return FM_OK;
 }
 
+fm_status tpl_text_plain(tpl_run *r, const tpl_text *text, const tpl_text **out) {
+    tpl_text *plain = tpl_new(r, 1, sizeof *plain);
+    if (!plain) return r->status;
+    *plain = *text;
+    plain->is_safe = false;
+    *out = plain;
+    return FM_OK;
+}
+
 /* ---- Building -------------------------------------------------------------------------------- */
 
 /** Gives every byte of a buffer a mark of its own. */

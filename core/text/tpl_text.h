@@ -17,6 +17,9 @@ fm_status tpl_text_cut(tpl_run *r, const tpl_text *text, size_t start, size_t en
 fm_status tpl_text_cut_value(tpl_run *r, const tpl_text *text, size_t start, size_t end,
                              tpl_value *out);
 
+/** The same text as if it had not gone through the filter safe. */
+fm_status tpl_text_plain(tpl_run *r, const tpl_text *text, const tpl_text **out);
+
 /** Two texts behind each other. */
 fm_status tpl_text_join(tpl_run *r, const tpl_text *a, const tpl_text *b, const tpl_text **out);
 

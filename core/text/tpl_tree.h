@@ -27,7 +27,7 @@ typedef enum tpl_node_kind {
     /* Steps of a postfix */
     TPL_NODE_ATTRIBUTE, /* .name */
     TPL_NODE_ITEM,      /* [a] */
-    TPL_NODE_SLICE,     /* [a:b:c], each may be NULL */
+    TPL_NODE_SLICE,     /* [a:b:c], each may be NULL; op is 1: all written out */
     TPL_NODE_CALL,      /* a: arguments */
     TPL_NODE_FILTER,    /* |name; a: arguments; filter is NULL where the name is not known */
     TPL_NODE_TEST,      /* is name; a: arguments; op is 1 behind "not" */
