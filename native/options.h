@@ -30,7 +30,7 @@ typedef struct option_list {
 typedef struct command {
     const char *name;
     unsigned bit;
-    int max_words; /* arguments that are no options: MODEL, and TEXT of tokenize or FILE of template */
+    int max_words; /* arguments that are no options: MODEL, and TEXT or FILE */
     const char *usage;
     const char *summary;
     const char *examples;         /* one or two whole lines of --help */

@@ -54,7 +54,8 @@ static bool holds_mark(const fm_span *span, const char *mark) {
     return false;
 }
 
-/** A mark that was written has to be a token: as mere text it would mislead the model without a sign. */
+/** A mark that was written has to be a token: as mere text it would mislead the model without a
+ * sign. */
 static fm_status check_marks(const fm_tokenizer *t, const chat_layout *layout, const fm_span *spans,
                              size_t n_spans, fm_error *err) {
     size_t n_marks = sizeof layout->marks / sizeof layout->marks[0];

@@ -1,7 +1,7 @@
 /*
- * encode_spans.c - rendered text to ids. The reference encodes a prompt as one text, so a newline of the
- * template may merge with one that a message begins with: spans are joined, and only added tokens, which
- * are looked for in the template's spans alone, cut the text.
+ * encode_spans.c - rendered text to ids. The reference encodes a prompt as one text, so a newline
+ * of the template may merge with one that a message begins with: spans are joined, and only added
+ * tokens, which are looked for in the template's spans alone, cut the text.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +27,8 @@ static fm_status encode_to(span_encoder *e, size_t end) {
     return fm_tokenizer_encode(e->t, e->text + start, end - start, FM_ENCODE_PLAIN, e->out, e->err);
 }
 
-/** Takes out the added tokens of search `pass` in a piece of the template's; what lies between them goes
- * to the next search, and at last waits for what follows it. */
+/** Takes out the added tokens of search `pass` in a piece of the template's; what lies between them
+ * goes to the next search, and at last waits for what follows it. */
 static fm_status encode_piece(span_encoder *e, size_t pass, size_t start, size_t end) {
     if (pass == 2) return FM_OK;
     size_t done = start;

@@ -1,7 +1,7 @@
 /*
- * layouts.c - the built-in chat layouts. They are templates like those that checkpoints bring, so that
- * there is one way to a prompt. Besides `messages` and `add_generation_prompt` they see `thinking`
- * (deepseek-v3.1).
+ * layouts.c - the built-in chat layouts. They are templates like those that checkpoints bring, so
+ * that there is one way to a prompt. Besides `messages` and `add_generation_prompt` they see
+ * `thinking` (deepseek-v3.1).
  */
 #include "layouts.h"
 
@@ -23,7 +23,8 @@
     "{%- endfor -%}"                                                                               \
     "{{- ns.system -}}"
 
-/* The turns of the V3 family. ANSWER is what an earlier answer shows, NEXT where the next begins. */
+/* The turns of the V3 family. ANSWER is what an earlier answer shows, NEXT where the next
+ * begins. */
 #define V3_TURNS(ANSWER, NEXT)                                                                     \
     BOS GATHERED_SYSTEM "{%- for m in messages -%}"                                                \
                         "{%- if m.role == 'user' -%}{{- '" USER "' + m.content -}}"                \

@@ -1,6 +1,6 @@
 /*
- * tpl_call.h - arguments of calls, and what can be called: filters, tests, methods and functions are rows
- * of tables, each with the names of its parameters.
+ * tpl_call.h - arguments of calls, and what can be called: filters, tests, methods and functions
+ * are rows of tables, each with the names of its parameters.
  */
 #ifndef FATHOM_TEXT_TPL_CALL_H
 #define FATHOM_TEXT_TPL_CALL_H
@@ -31,8 +31,8 @@ typedef struct tpl_call {
 typedef fm_status (*tpl_call_fn)(tpl_run *r, tpl_value subject, const tpl_call *call,
                                  tpl_value *out);
 
-/** A row. `parameters` are names with commas between them, one that must be given with '*' behind it;
- * NULL: any arguments. */
+/** A row. `parameters` are names with commas between them, one that must be given with '*' behind
+ * it; NULL: any arguments. */
 struct tpl_function {
     const char *name;
     tpl_call_fn call;
@@ -51,8 +51,8 @@ fm_status tpl_function_call(tpl_run *r, const tpl_function *f, tpl_value subject
 /** The functions that every template sees, up to a row without a name. */
 extern const tpl_function tpl_functions[];
 
-/** The method of a kind of value. *is_refused: there is one, and it changes the value. NULL otherwise
- * means that the kind has none of that name. */
+/** The method of a kind of value. *is_refused: there is one, and it changes the value. NULL
+ * otherwise means that the kind has none of that name. */
 const tpl_function *tpl_method_find(tpl_value v, const char *name, size_t length, bool *is_refused);
 
 /* ---- What arguments are ---------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /*
- * tpl_eval.h - the evaluator: expressions give values, statements give text. Scopes are chained to the one
- * around them; a macro keeps the scope where it was defined.
+ * tpl_eval.h - the evaluator: expressions give values, statements give text. Scopes are chained to
+ * the one around them; a macro keeps the scope where it was defined.
  */
 #ifndef FATHOM_TEXT_TPL_EVAL_H
 #define FATHOM_TEXT_TPL_EVAL_H
@@ -27,8 +27,8 @@ fm_status tpl_scope_set(tpl_run *r, tpl_scope *s, const char *name, tpl_value v)
 
 fm_status tpl_eval(tpl_run *r, tpl_scope *s, const tpl_node *node, tpl_value *out);
 
-/** Applies steps (of a postfix, or filters) to a value. `extra` (may be NULL) is a named argument that the
- * last step, a call, gets besides its own. */
+/** Applies steps (of a postfix, or filters) to a value. `extra` (may be NULL) is a named argument
+ * that the last step, a call, gets besides its own. */
 fm_status tpl_eval_steps(tpl_run *r, tpl_scope *s, const tpl_node *steps, const tpl_named *extra,
                          tpl_value *v);
 

@@ -51,7 +51,8 @@ static bool read_real(const tpl_text *text, double *out) {
     return false;
 }
 
-/** Takes 0x, 0o or 0b off the digits where the base allows it, and sets a base that was left open (0). */
+/** Takes 0x, 0o or 0b off the digits where the base allows it, and sets a base that was left open
+ * (0). */
 static bool read_prefixed(char *digits, size_t n, int base, int64_t *out) {
     size_t sign = n > 0 && (digits[0] == '-' || digits[0] == '+');
     char letter = n > sign + 2 && digits[sign] == '0' ? (char)(digits[sign + 1] | 0x20) : '\0';

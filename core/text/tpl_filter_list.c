@@ -234,8 +234,8 @@ static fm_status join(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *
 }
 
 /* ---- Choosing and changing every item --------------------------------------------------------
- * The reference makes items when they are asked for, so that a failure is one of the item that failed: it is
- * kept and told when somebody gets there. A limit is told at once. */
+ * The reference makes items when they are asked for, so that a failure is one of the item that
+ * failed: it is kept and told when somebody gets there. A limit is told at once. */
 
 /** What every item goes through. */
 typedef struct each {

@@ -55,7 +55,8 @@ static size_t word_end(const tpl_text *text, size_t at) {
     return at;
 }
 
-/** A capital at the start and behind white space, '-' and opening brackets; small letters elsewhere. */
+/** A capital at the start and behind white space, '-' and opening brackets; small letters
+ * elsewhere. */
 static fm_status title(tpl_run *r, tpl_value v, const tpl_call *call, tpl_value *out) {
     const tpl_text *text = NULL, *rest = NULL;
     tpl_builder b = {.r = r};

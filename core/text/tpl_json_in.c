@@ -1,6 +1,6 @@
 /*
- * tpl_json_in.c - JSON into values. The text was checked as a whole before, so reading it cannot fail but
- * for memory and limits; cJSON is not used since it keeps every number as a double.
+ * tpl_json_in.c - JSON into values. The text was checked as a whole before, so reading it cannot
+ * fail but for memory and limits; cJSON is not used since it keeps every number as a double.
  */
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* tpl_lex.c - the two languages of a template: text with tags in it, and what stands in the tags. */
+/* tpl_lex.c - the two languages of a template: text with tags in it, and what stands in the
+ * tags. */
 #include "tpl_lex.h"
 
 #include <inttypes.h>
@@ -84,15 +85,16 @@ static size_t find_tag(const tpl_lexer *lexer, size_t at) {
     return lexer->length;
 }
 
-/** Where text that begins at `start` ends in front of a tag at `tag`, without the white space that the
- * tag takes off. `sign` is what stands behind its opening bracket. */
+/** Where text that begins at `start` ends in front of a tag at `tag`, without the white space that
+ * the tag takes off. `sign` is what stands behind its opening bracket. */
 static size_t text_end(const tpl_lexer *lexer, size_t start, size_t tag, char sign, bool lstrips) {
     const tpl_text text = {.bytes = lexer->source + start, .length = tag - start};
     size_t first, end;
     if (sign == '+' || (sign != '-' && !lstrips)) return tag;
     tpl_text_strip(&text, NULL, false, true, &first, &end);
     if (sign == '-') return start + end;
-    /* From the line's start, which is behind the text's last newline, or where the text begins a line. */
+    /* From the line's start, which is behind the text's last newline, or where the text begins a
+     * line. */
     size_t line = text.length;
     while (line > 0 && text.bytes[line - 1] != '\n') line--;
     if (line == 0 && !lexer->starts_line) return tag;
@@ -111,8 +113,8 @@ static fm_status read_comment(tpl_lexer *lexer) {
     return tpl_lex_fail(lexer, start, "a comment begins here and never ends");
 }
 
-/** When a tag at `at` is `word`, returns the place behind its closing bracket and sets *sign to what
- * stands in front of that; else 0. */
+/** When a tag at `at` is `word`, returns the place behind its closing bracket and sets *sign to
+ * what stands in front of that; else 0. */
 static size_t match_tag(const tpl_lexer *lexer, size_t at, const char *word, char *sign) {
     if (!has(lexer, at, "{%")) return 0;
     at += 2;
@@ -205,8 +207,8 @@ static size_t read_digits(const char *text, size_t length, size_t max, int base,
     return n;
 }
 
-/** Writes what the escape at text[0], a backslash, means. Returns the bytes of the escape, 0 when it is
- * none. An unknown one stands for itself. */
+/** Writes what the escape at text[0], a backslash, means. Returns the bytes of the escape, 0 when
+ * it is none. An unknown one stands for itself. */
 static size_t read_escape(const char *text, size_t length, char *out, size_t *n_out) {
     static const char letters[] = "\\'\"abfnrtv", meanings[] = "\\'\"\a\b\f\n\r\t\v";
     uint32_t code;
@@ -261,7 +263,8 @@ static fm_status lex_string(tpl_lexer *lexer, tpl_token *out) {
     *out = (tpl_token){TPL_TOKEN_STRING, lexer->source + start + 1, at - start - 1, start};
     lexer->at = at + 1;
     if (!has_escapes) return FM_OK;
-    /* A letter that is spelt out takes twice its bytes at most, and what is written ends with a NUL. */
+    /* A letter that is spelt out takes twice its bytes at most, and what is written ends with a
+     * NUL. */
     char *meaning = tpl_alloc(lexer->memory, 2 * out->length + MAX_SPELT, 1);
     if (!meaning) return error_set(lexer->err, FM_ERR_MEMORY, "out of memory for a template");
     size_t n = 0;

@@ -1,7 +1,7 @@
 /*
- * tpl_lex.h - the source of a template as tokens, white space around tags already taken off: a newline
- * behind a statement or comment, blanks between a line's start and one, and all of it beside a '-'. For
- * the thread that parses.
+ * tpl_lex.h - the source of a template as tokens, white space around tags already taken off: a
+ * newline behind a statement or comment, blanks between a line's start and one, and all of it
+ * beside a '-'. For the thread that parses.
  */
 #ifndef FATHOM_TEXT_TPL_LEX_H
 #define FATHOM_TEXT_TPL_LEX_H

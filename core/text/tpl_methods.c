@@ -1,4 +1,5 @@
-/* tpl_methods.c - methods of strings that cut, join and replace; and which kinds have which methods. */
+/* tpl_methods.c - methods of strings that cut, join and replace; and which kinds have which
+ * methods. */
 #include "tpl_methods.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /*
- * tpl_methods.h - what filters and methods of strings share. Results lie in the memory of the rendering.
+ * tpl_methods.h - what filters and methods of strings share. Results lie in the memory of the
+ * rendering.
  */
 #ifndef FATHOM_TEXT_TPL_METHODS_H
 #define FATHOM_TEXT_TPL_METHODS_H

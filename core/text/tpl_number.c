@@ -1,6 +1,6 @@
 /*
- * tpl_number.c - printf and strtod do the rounding; the decimal point, which the C library takes from
- * the locale, is never read or written through them: digits are read as a whole number with an
+ * tpl_number.c - printf and strtod do the rounding; the decimal point, which the C library takes
+ * from the locale, is never read or written through them: digits are read as a whole number with an
  * exponent, and what stands between digits is replaced.
  */
 #include "tpl_number.h"

@@ -203,8 +203,8 @@ static const char *const end_filter[] = {"endfilter", NULL};
 static const char *const end_with[] = {"endwith", NULL};
 static const char *const end_generation[] = {"endgeneration", NULL};
 
-/** A body that is a scope of its own, to its end word, which is taken. An unknown filter in it is an
- * error at once. */
+/** A body that is a scope of its own, to its end word, which is taken. An unknown filter in it is
+ * an error at once. */
 static fm_status parse_scope(tpl_parser *p, const char *const *ends, tpl_node **out) {
     bool was_conditional = p->is_conditional;
     p->is_conditional = false;
@@ -293,7 +293,8 @@ static fm_status parse_parameters(tpl_parser *p, tpl_node **out) {
     return tpl_expect_operator(p, ")");
 }
 
-/** The body of a macro or caller: what it uses becomes known, and loops around it are out of reach. */
+/** The body of a macro or caller: what it uses becomes known, and loops around it are out of
+ * reach. */
 static fm_status parse_macro_body(tpl_parser *p, const char *const *ends, tpl_node *macro) {
     int n_loops = p->n_loops;
     uint8_t uses = p->uses;
@@ -402,8 +403,8 @@ static bool is_any(const tpl_parser *p, const char *const *words) {
     return false;
 }
 
-/** Nodes up to one of the words of `ends` in a tag, which becomes the current token; to the end of the
- * template where `ends` is NULL. */
+/** Nodes up to one of the words of `ends` in a tag, which becomes the current token; to the end of
+ * the template where `ends` is NULL. */
 static fm_status parse_nodes(tpl_parser *p, const char *const *ends, tpl_node **out) {
     tpl_node **last = out, *node;
     *out = NULL;

@@ -1,6 +1,7 @@
 /*
  * tpl_parse.h - the parser of templates: tokens become nodes. Its files are statements
- * (tpl_parse.c), operators (tpl_parse_operator.c) and operands (tpl_parse_expression.c). For the thread that parses.
+ * (tpl_parse.c), operators (tpl_parse_operator.c) and operands (tpl_parse_expression.c). For the
+ * thread that parses.
  */
 #ifndef FATHOM_TEXT_TPL_PARSE_H
 #define FATHOM_TEXT_TPL_PARSE_H

@@ -1,6 +1,6 @@
 /*
- * tpl_parse_expression.c - operands of expressions: literals, names, what is in brackets, and the steps
- * behind them.
+ * tpl_parse_expression.c - operands of expressions: literals, names, what is in brackets, and the
+ * steps behind them.
  */
 #include <string.h>
 
@@ -325,7 +325,8 @@ static fm_status finish_postfix(tpl_parser *p, tpl_node *value, tpl_node *steps,
     (*out)->at = value->at;
     (*out)->a = value;
     (*out)->b = steps;
-    /* The reference takes the slice of a constant when it parses, and does not mind when there is none. */
+    /* The reference takes the slice of a constant when it parses, and does not mind when there is
+     * none. */
     if (steps->kind == TPL_NODE_SLICE)
         steps->op = is_literal(value) && is_literal(steps->a) && is_literal(steps->b) &&
                     is_literal(steps->c);

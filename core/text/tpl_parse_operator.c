@@ -1,6 +1,6 @@
 /*
- * tpl_parse_operator.c - operators, from what binds least to what binds most. What associates to the left
- * becomes one node with all its operands, so that only brackets nest.
+ * tpl_parse_operator.c - operators, from what binds least to what binds most. What associates to
+ * the left becomes one node with all its operands, so that only brackets nest.
  */
 #include <string.h>
 

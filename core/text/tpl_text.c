@@ -157,8 +157,8 @@ fm_status tpl_built_value(tpl_builder *b, tpl_value *out) {
     return FM_OK;
 }
 
-/** True when text can be written behind `a` in a's own buffer: nothing stands there yet. Older texts of
- * the buffer do not see what is behind their end. */
+/** True when text can be written behind `a` in a's own buffer: nothing stands there yet. Older
+ * texts of the buffer do not see what is behind their end. */
 static bool can_grow(const tpl_text *a, size_t more) {
     const tpl_buffer *buffer = a->buffer;
     return buffer && a->bytes + a->length == buffer->bytes + buffer->used &&
@@ -203,9 +203,9 @@ int tpl_text_compare(const tpl_text *a, const tpl_text *b) {
     return (a->length > b->length) - (a->length < b->length);
 }
 
-/* A needle of one letter in a text of that letter is compared in full at every place, so its length is
- * spent for each place where it may begin, and what a comparison costs besides: the work stays within what
- * a rendering may do. */
+/* A needle of one letter in a text of that letter is compared in full at every place, so its length
+ * is spent for each place where it may begin, and what a comparison costs besides: the work stays
+ * within what a rendering may do. */
 enum { COMPARISON = 15 /* bytes */ };
 
 fm_status tpl_text_find(tpl_run *r, const tpl_text *text, const tpl_text *needle, size_t from,

@@ -1,4 +1,5 @@
-/* tpl_time.c - dates without the C library's locale and time zone: the calendar is computed here. */
+/* tpl_time.c - dates without the C library's locale and time zone: the calendar is computed
+ * here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,8 +24,8 @@ static bool is_leap(int64_t year) {
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
 
-/** The calendar's day of a number of days since 1970; years are counted from 1 March, so that the leap
- * day ends one, and in eras of 400, which all have 146097 days. */
+/** The calendar's day of a number of days since 1970; years are counted from 1 March, so that the
+ * leap day ends one, and in eras of 400, which all have 146097 days. */
 static void set_date(moment *m, int64_t days) {
     static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
     int64_t shifted = days + 719468;
@@ -55,7 +56,8 @@ static moment moment_of(int64_t seconds) {
     return m;
 }
 
-/** The week and year of ISO 8601: weeks begin on Monday and belong to the year of their Thursday. */
+/** The week and year of ISO 8601: weeks begin on Monday and belong to the year of their
+ * Thursday. */
 static int iso_week(const moment *m, int64_t *year) {
     int monday = (m->weekday + 6) % 7;
     int week = (m->yearday - monday + 10) / 7;

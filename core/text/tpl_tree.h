@@ -1,6 +1,6 @@
 /*
- * tpl_tree.h - a parsed template: nodes that lie in the memory of the template. Lists are chained by
- * `next`. Nothing is changed once the template is parsed: any thread.
+ * tpl_tree.h - a parsed template: nodes that lie in the memory of the template. Lists are chained
+ * by `next`. Nothing is changed once the template is parsed: any thread.
  */
 #ifndef FATHOM_TEXT_TPL_TREE_H
 #define FATHOM_TEXT_TPL_TREE_H

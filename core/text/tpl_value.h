@@ -74,9 +74,8 @@ typedef struct tpl_bound tpl_bound;
 typedef struct tpl_function tpl_function;
 
 typedef struct tpl_value {
-    uint8_t kind; /* a tpl_kind */
-    bool
-        from_input; /* of a number, boolean or none: it came in from outside, and so does its text */
+    uint8_t kind;    /* a tpl_kind */
+    bool from_input; /* of a number, boolean or none: so does its text */
     union {
         bool boolean;
         int64_t integer;
@@ -128,7 +127,8 @@ struct tpl_range {
     size_t count; /* of items from start on, in front of stop */
 };
 
-/** The items were made in advance; where the next one could not be, that is told to whoever asks for it. */
+/** The items were made in advance; where the next one could not be, that is told to whoever asks
+ * for it. */
 struct tpl_iterator {
     tpl_value *items; /* [count] */
     size_t count, taken;
@@ -140,8 +140,8 @@ struct tpl_macro {
     tpl_scope *scope; /* where it was defined */
 };
 
-/** A loop while it runs. Items are taken one by one, since its condition may depend on what its body
- * did to a namespace. */
+/** A loop while it runs. Items are taken one by one, since its condition may depend on what its
+ * body did to a namespace. */
 struct tpl_loop {
     const tpl_node *node; /* the statement */
     tpl_scope *scope;     /* around it */
@@ -196,7 +196,8 @@ const char *tpl_kind_name(tpl_value v);
 /** What counts as true: as in Python, empty and zero do not. */
 bool tpl_truth(tpl_value v);
 
-/** Equality as Python's: numbers by value whatever their kind, lists and dicts by their contents. */
+/** Equality as Python's: numbers by value whatever their kind, lists and dicts by their
+ * contents. */
 fm_status tpl_equal(tpl_run *r, tpl_value a, tpl_value b, bool *out);
 
 /** The order of two values: *out is below, equal to or above 0. Fails for kinds that have none

@@ -1,6 +1,6 @@
 /*
- * test_faults_template.c - the host's memory runs out at every allocation in turn while a chat template is
- * parsed, rendered, read from a directory, and while its text becomes ids.
+ * test_faults_template.c - the host's memory runs out at every allocation in turn while a chat
+ * template is parsed, rendered, read from a directory, and while its text becomes ids.
  */
 #include "each.h"
 #include "support/temp_dir.h"

@@ -1,7 +1,7 @@
 /*
- * fuzz_template.c - any bytes as a template and its input. The input stands behind the first line that
- * holds "@@@" alone; without one it is a short conversation. What is rendered must be UTF-8 in spans that
- * alternate; what is refused must leave one clean line.
+ * fuzz_template.c - any bytes as a template and its input. The input stands behind the first line
+ * that holds "@@@" alone; without one it is a short conversation. What is rendered must be UTF-8 in
+ * spans that alternate; what is refused must leave one clean line.
  */
 #include <stdlib.h>
 #include <string.h>

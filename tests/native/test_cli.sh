@@ -25,7 +25,7 @@ cli_version_is_one_line() {
 cli_help_names_every_command() {
     run --help
     expect_status 0
-    for command in generate chat logits tokenize inspect plan; do
+    for command in generate chat logits tokenize template inspect plan; do
         grep -q "fathom $command " "$work/out" || complain "--help does not name $command"
         "$program" "$command" --help | grep -q "^usage: fathom $command " ||
             complain "$command --help has no usage line"

@@ -1,6 +1,6 @@
 /*
- * template_rows.h - what the suites of templates share: rendering a text with an input, and tables of
- * templates with what they give. It brings cmocka with it.
+ * template_rows.h - what the suites of templates share: rendering a text with an input, and tables
+ * of templates with what they give. It brings cmocka with it.
  */
 #ifndef FATHOM_TESTS_TEXT_TEMPLATE_ROWS_H
 #define FATHOM_TESTS_TEXT_TEMPLATE_ROWS_H

@@ -1,5 +1,5 @@
-/* test_chat_template.c - the template and the names that a model directory carries, and the built-in layouts
- * as templates. */
+/* test_chat_template.c - the template and the names that a model directory carries, and the
+ * built-in layouts as templates. */
 #include "support/temp_dir.h"
 #include "text/template_rows.h"
 
@@ -87,7 +87,8 @@ static void chat_template_faults_are_reported(void **state) {
     fm_chat_template_close(NULL);
 }
 
-/* ---- Layouts ----------------------------------------------------------------------------------- */
+/* ---- Layouts
+ * ----------------------------------------------------------------------------------- */
 
 #define BOS "<｜begin▁of▁sentence｜>"
 #define EOS "<｜end▁of▁sentence｜>"

@@ -1,5 +1,5 @@
-/* test_template_filters.c - filters and tests. What is expected is what the reference gives, jinja2 3.1.6 in the
- * environment that the reference library sets up. */
+/* test_template_filters.c - filters and tests. What is expected is what the reference gives, jinja2
+ * 3.1.6 in the environment that the reference library sets up. */
 #include "text/template_rows.h"
 
 static const char input[] =

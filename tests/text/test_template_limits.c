@@ -115,7 +115,8 @@ static void template_steps_are_limited(void **state) {
     expect_limit("{% for a in range(1000) %}{% for b in range(1000) %}{{ b }}{{ b }}{% endfor %}{% "
                  "endfor %}",
                  "1000000 steps");
-    /* Work that no step shows: comparing, searching and copying long strings, sorting, splitting. */
+    /* Work that no step shows: comparing, searching and copying long strings, sorting,
+     * splitting. */
     expect_limit("{% set s = 'a' * 8000000 %}{% set t = 'a' * 7999999 ~ 'b' %}"
                  "{% for i in range(100000) %}{{ '' if s == t }}{% endfor %}",
                  "1000000 steps");

@@ -1,5 +1,5 @@
-/* test_template_spans.c - what came with the input stays apart from what the template wrote, whatever is done
- * to it, and gives no added token. */
+/* test_template_spans.c - what came with the input stays apart from what the template wrote,
+ * whatever is done to it, and gives no added token. */
 #include "text/fixture.h"
 #include "text/template_rows.h"
 
@@ -91,7 +91,8 @@ static void template_input_names_no_special_token(void **state) {
     fm_rendering_free(r);
 }
 
-/* ---- Ids --------------------------------------------------------------------------------------- */
+/* ---- Ids
+ * --------------------------------------------------------------------------------------- */
 
 #define BYTES(text)                                                                                \
     { text, sizeof text - 1, false }

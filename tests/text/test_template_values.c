@@ -1,5 +1,6 @@
-/* test_template_values.c - expressions: literals, items, operators, comparisons. What is expected is what the
- * reference gives, jinja2 3.1.6 in the environment that the reference library sets up. */
+/* test_template_values.c - expressions: literals, items, operators, comparisons. What is
+ * expected is what the reference gives, jinja2 3.1.6 in the environment that the reference
+ * library sets up. */
 #include "text/template_rows.h"
 
 static const char input[] =
