@@ -44,7 +44,7 @@ class Maker:
         if kind < 0.38:
             return f"({inner}).{self.one(METHODS)}"
         if kind < 0.48:
-            return f"({inner}){self.one(MEMBERS)}"
+            return self.member(inner)
         if kind < 0.70:
             return f"({inner} {self.one(BINARY)} {self.expression(depth - 2)})"
         if kind < 0.80:
@@ -66,6 +66,14 @@ class Maker:
         lazy = chosen.split("(")[0] in ("unique", "items", "map", "select", "reject", "selectattr",
                                         "rejectattr", "batch", "reverse")
         return f"{chosen}|list" if lazy else chosen
+
+    def member(self, inner):
+        """Only sequences are cut: of other constants the reference's optimizer makes undefined, while
+        the same value in a variable is refused."""
+        chosen = self.one(MEMBERS)
+        if ":" in chosen:
+            inner = f"{inner}|{self.one(['list', 'string'])}"
+        return f"({inner}){chosen}"
 
     def space(self):
         return self.one(["", " ", "\n", "\n  ", "", "x", "\n\n"])

@@ -222,7 +222,7 @@ QUESTIONS = [
     "c|upper", "c|lower", "c|title", "c|capitalize", "('a' ~ c ~ 'b').title()", "('A' ~ c ~ 'Σ').lower()",
     "('AΣ' ~ c ~ 'A').lower()", "c is lower", "c is upper", "[c]", "('x' ~ c ~ 'y').split()|length",
     "('x' ~ c ~ 'y').splitlines()|length", "('x' ~ c)|trim|length", "('x' ~ c ~ 'y')|wordcount", "c|tojson",
-    "c|tojson(ensure_ascii=true)", "c|int('no')", "('x ' ~ c ~ 'y')|title", "c.isspace()", "c|e",
+    "c|tojson(ensure_ascii=true)", "('x ' ~ c ~ 'y')|title", "c.isspace()", "c|e",
 ]
 
 

@@ -114,14 +114,15 @@ static const char *const talks[] = {
 };
 
 typedef struct special_case {
-    const char *template;
-    int n_talks; /* of the first ones, which the template takes */
+    const char *template; /* a file, or a built-in layout */
+    int n_talks;          /* of the first ones, which the template takes */
     bool writes_bos;
 } special_case;
 
-static const special_case own_templates[] = {
-    {"plain.jinja", 2, true},  {"reasoning.jinja", 3, true}, {"tools.jinja", 4, false},
-    {"types.jinja", 4, false}, {"filters.jinja", 4, false},  {"calls.jinja", 4, false},
+static const special_case special_cases[] = {
+    {"plain.jinja", 2, true},    {"reasoning.jinja", 3, true}, {"tools.jinja", 4, false},
+    {"types.jinja", 4, false},   {"filters.jinja", 4, false},  {"calls.jinja", 4, false},
+    {"deepseek-coder", 2, true}, {"chatml", 2, false},
 };
 
 typedef struct prompt {
@@ -172,9 +173,11 @@ static prompt render_prompt(const fm_template *template, const fm_tokenizer *t, 
 
 static void check_template(const special_case *c, const fm_tokenizer *t, stream *s) {
     char hostile[MAX_INPUT], harmless[MAX_INPUT];
-    size_t size;
     fm_template *template = NULL;
-    char *text = template_read(c->template, &size);
+    const char *layout = fm_chat_layout_text(c->template);
+    size_t size = layout ? strlen(layout) : 0;
+    char *text = layout ? strdup(layout) : template_read(c->template, &size);
+    assert_non_null(text);
     assert_int_equal(fm_template_parse(text, size, &template, NULL), FM_OK);
     int n_matter = 0;
     for (int i = 0; i < CASES; i++) {
@@ -197,8 +200,8 @@ static void template_input_brings_no_special_token(void **state) {
     (void)state;
     fm_tokenizer *t = fixture_open(TEST_DATA "/tokenizer/deepseek_v3");
     stream s = {12};
-    for (size_t i = 0; i < sizeof own_templates / sizeof own_templates[0]; i++)
-        check_template(&own_templates[i], t, &s);
+    for (size_t i = 0; i < sizeof special_cases / sizeof special_cases[0]; i++)
+        check_template(&special_cases[i], t, &s);
     fm_tokenizer_close(t);
 }
 
@@ -212,6 +215,8 @@ typedef struct layout_case {
 static const layout_case layouts[] = {
     {"deepseek-v3", "deepseek_v3", true},
     {"deepseek-r1", "deepseek_v3", true},
+    {"deepseek-v3.1", "deepseek_v3", true},
+    {"deepseek-llm", "deepseek_v3", true},
     {"chatml", "smollm", false},
 };
 
