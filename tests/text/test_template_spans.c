@@ -91,8 +91,7 @@ static void template_input_names_no_special_token(void **state) {
     fm_rendering_free(r);
 }
 
-/* ---- Ids
- * --------------------------------------------------------------------------------------- */
+/* ---- Ids ------------------------------------------------------------------------------------- */
 
 #define BYTES(text)                                                                                \
     { text, sizeof text - 1, false }
