@@ -224,7 +224,8 @@ const fm_span *fm_rendering_spans(const fm_rendering *r, size_t *n);
 void fm_rendering_free(fm_rendering *r);
 
 /** Appends the ids of spans, which are encoded as the one text that they make; but added tokens are
- * recognised within spans of the template alone, and what came with the input stays text. Fails as
+ * recognised within spans of the template alone, and what came with the input stays text; but for
+ * those that are a mere letter and not special, which are that letter everywhere. Fails as
  * fm_tokenizer_encode does. */
 fm_status fm_tokenizer_encode_spans(const fm_tokenizer *t, const fm_span *spans, size_t n,
                                     fm_tokens *out, fm_error *err);
