@@ -181,10 +181,11 @@ size_t fm_decoder_end(fm_decoder *d, char *out);
 /** Bytes that one fm_decoder_push can write at most for this tokenizer. */
 size_t fm_decoder_bound(const fm_tokenizer *t);
 
-/* ---- Chat templates ------------------------------------------------------------------------------
- * The templates that checkpoints carry, in the language of Jinja as far as chat templates go. They are
- * evaluated within limits and see nothing but what they are given. What a template wrote and what came
- * in from outside are told apart to the byte, so that a message cannot forge a special token. */
+/* ---- Chat templates -----------------------------------------------------------------------------
+ * The templates that checkpoints carry, in the language of Jinja as far as chat templates go. They
+ * are evaluated within limits and see nothing but what they are given. What a template wrote and
+ * what came in from outside are told apart to the byte, so that a message cannot forge a special
+ * token. */
 
 typedef struct fm_template fm_template;   /* immutable once parsed: any thread */
 typedef struct fm_rendering fm_rendering; /* owns its spans; freed by fm_rendering_free */
@@ -201,20 +202,20 @@ typedef struct fm_template_name {
     const char *name, *text; /* terminated */
 } fm_template_name;
 
-/** Parses a template of `length` bytes, at most 1 MiB, and keeps a copy. FM_ERR_FORMAT with "line L,
- * column C: …" when it is no template, FM_ERR_LIMIT when it nests deeper than 64 levels or is too
- * large, FM_ERR_MEMORY. *out is NULL then. */
+/** Parses a template of `length` bytes, at most 1 MiB, and keeps a copy. FM_ERR_FORMAT with "line
+ * L, column C: …" when it is no template, FM_ERR_LIMIT when it nests deeper than 64 levels or is
+ * too large, FM_ERR_MEMORY. *out is NULL then. */
 fm_status fm_template_parse(const char *text, size_t length, fm_template **out, fm_error *err);
 void fm_template_free(fm_template *t);
 
 /** Renders a template. `input` is a JSON object of `length` bytes whose members are the template's
  * variables: messages, tools, add_generation_prompt, …; the last of members alike counts, and goes
- * before a name alike. `now`, in
- * seconds since 1970, is what strftime_now writes, in UTC. FM_ERR_FORMAT for input that is no JSON
- * object, FM_ERR_ARG with the text that the template itself refuses the input with, or "line L: …" when
- * an operation has no meaning, FM_ERR_UNSUPPORTED for a method that is not built in, FM_ERR_LIMIT when a
- * limit is reached (10^6 steps, 64 MiB of values, 16 MiB of output, calls inside each other: the text
- * says which), FM_ERR_MEMORY. *out is NULL then. */
+ * before a name alike. `now`, in seconds since 1970, is what strftime_now writes, in UTC.
+ * FM_ERR_FORMAT for input that is no JSON object, FM_ERR_ARG with the text that the template itself
+ * refuses the input with, or "line L: …" when an operation has no meaning, FM_ERR_UNSUPPORTED for a
+ * method that is not built in, FM_ERR_LIMIT when a limit is reached (10^6 steps, 64 MiB of values,
+ * 16 MiB of output, calls inside each other: the text says which), FM_ERR_MEMORY. *out is NULL
+ * then. */
 fm_status fm_template_render(const fm_template *t, const char *input, size_t length,
                              const fm_template_name *names, size_t n_names, int64_t now,
                              fm_rendering **out, fm_error *err);
@@ -223,7 +224,8 @@ const fm_span *fm_rendering_spans(const fm_rendering *r, size_t *n);
 void fm_rendering_free(fm_rendering *r);
 
 /** Appends the ids of spans, which are encoded as the one text that they make; but added tokens are
- * recognised within spans of the template alone, and what came with the input stays text. Fails as
+ * recognised within spans of the template alone, and what came with the input stays text; but for
+ * those that are a mere letter and not special, which are that letter everywhere. Fails as
  * fm_tokenizer_encode does. */
 fm_status fm_tokenizer_encode_spans(const fm_tokenizer *t, const fm_span *spans, size_t n,
                                     fm_tokens *out, fm_error *err);
@@ -234,10 +236,10 @@ fm_status fm_tokenizer_encode_spans(const fm_tokenizer *t, const fm_span *spans,
 typedef struct fm_chat_template fm_chat_template; /* a directory's template and names; any thread */
 
 /** Reads the chat template of a model directory: chat_template.jinja, else the key chat_template of
- * tokenizer_config.json. `name` chooses among several; NULL: the one that is called default. The names
- * are the special tokens that tokenizer_config.json names, and are there without a template too.
- * FM_ERR_NOT_FOUND when the directory, or a template that `name` asks for, is absent; FM_ERR_FORMAT,
- * FM_ERR_LIMIT, FM_ERR_IO, FM_ERR_MEMORY. *out is NULL then. */
+ * tokenizer_config.json. `name` chooses among several; NULL: the one that is called default. The
+ * names are the special tokens that tokenizer_config.json names, and are there without a template
+ * too. FM_ERR_NOT_FOUND when the directory, or a template that `name` asks for, is absent;
+ * FM_ERR_FORMAT, FM_ERR_LIMIT, FM_ERR_IO, FM_ERR_MEMORY. *out is NULL then. */
 fm_status fm_chat_template_open(const char *dir, const char *name, fm_chat_template **out,
                                 fm_error *err);
 void fm_chat_template_close(fm_chat_template *c);
@@ -245,8 +247,8 @@ void fm_chat_template_close(fm_chat_template *c);
 const char *fm_chat_template_text(const fm_chat_template *c, size_t *length);
 const fm_template_name *fm_chat_template_names(const fm_chat_template *c, size_t *n);
 
-/** The template text, terminated, of a built-in layout: "deepseek-v3", "deepseek-r1", "deepseek-v3.1",
- * "deepseek-llm", "deepseek-coder" or "chatml"; NULL for another name. */
+/** The template text, terminated, of a built-in layout: "deepseek-v3", "deepseek-r1",
+ * "deepseek-v3.1", "deepseek-llm", "deepseek-coder" or "chatml"; NULL for another name. */
 const char *fm_chat_layout_text(const char *name);
 
 typedef struct fm_message {
@@ -254,8 +256,8 @@ typedef struct fm_message {
     const char *content;
 } fm_message;
 
-/** The layout that fits the directory's tokenizer, by name, or NULL when its vocabulary has the marks of
- * none. */
+/** The layout that fits the directory's tokenizer, by name, or NULL when its vocabulary has the
+ * marks of none. */
 const char *fm_chat_layout(const fm_tokenizer *t);
 
 /** Appends the prompt of a conversation in a built-in layout (`layout` NULL: fm_chat_layout's),

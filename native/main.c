@@ -22,9 +22,9 @@ static const command commands[] = {
      cmd_generate},
     {"chat", COMMAND_CHAT, 1, "chat MODEL -p TEXT|@FILE|- [--system TEXT] [--template NAME]",
      "Asks one question in one of the built-in layouts, the one that fits the vocabulary.\n"
-     "The layouts are deepseek-v3, deepseek-r1 and chatml. A template that the checkpoint brings "
-     "is\n"
-     "not evaluated in this version, so chatml comes without a default system text.",
+     "A template that the checkpoint brings is evaluated by fathom template; here chatml comes "
+     "without a\n"
+     "default system text.",
      "  fathom chat models/smollm2 -p 'Why is the sky blue?'\n"
      "  fathom chat models/smollm2 -p @question.txt --system 'Answer in one sentence.'\n",
      cmd_chat},

@@ -1,13 +1,14 @@
 /*
  * encode_spans.c - rendered text to ids. The reference encodes a prompt as one text, so a newline
  * of the template may merge with one that a message begins with: spans are joined, and only added
- * tokens, which are looked for in the template's spans alone, cut the text.
+ * tokens cut the text. Those that are more than a letter are looked for in the template's spans
+ * alone.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/array.h"
 #include "../base/checked.h"
+#include "../base/utf8.h"
 #include "tokenizer.h"
 #include "tokens.h"
 
@@ -27,25 +28,34 @@ static fm_status encode_to(span_encoder *e, size_t end) {
     return fm_tokenizer_encode(e->t, e->text + start, end - start, FM_ENCODE_PLAIN, e->out, e->err);
 }
 
-/** Takes out the added tokens of search `pass` in a piece of the template's; what lies between them
- * goes to the next search, and at last waits for what follows it. */
-static fm_status encode_piece(span_encoder *e, size_t pass, size_t start, size_t end) {
+/** True for an added token that is a letter and no more ("ö" in some vocabularies, whose training
+ * text never showed its bytes): it says nothing but itself, so it may come from anywhere. */
+static bool is_letter(const fm_tokenizer *t, int32_t id) {
+    const vocab_token *token = vocab_get(&t->vocab, id);
+    return !token->special && utf8_length(token->text, token->text_length) == token->text_length;
+}
+
+/** Takes out the added tokens of search `pass` in one span; what lies between them goes to the next
+ * search, and at last waits for what follows it. */
+static fm_status encode_span(span_encoder *e, size_t pass, size_t start, size_t end,
+                             bool is_template) {
     if (pass == 2) return FM_OK;
-    size_t done = start;
-    for (added_match m; added_find(&e->t->added[pass], e->text, end, done, &m); done = m.end) {
-        FM_TRY(encode_piece(e, pass + 1, done, m.start));
+    size_t done = start, from = start;
+    for (added_match m; added_find(&e->t->added[pass], e->text, end, from, &m); from = m.end) {
+        if (!is_template && !is_letter(e->t, m.id)) continue;
+        FM_TRY(encode_span(e, pass + 1, done, m.start, is_template));
         FM_TRY(encode_to(e, m.start));
         FM_TRY(tokens_append(e->out, m.id, e->err));
-        e->done = m.end;
+        e->done = done = m.end;
     }
-    return encode_piece(e, pass + 1, done, end);
+    return encode_span(e, pass + 1, done, end, is_template);
 }
 
 static fm_status encode(span_encoder *e, const fm_span *spans, size_t n) {
     size_t start = 0;
     for (size_t i = 0; i < n; i++) {
         size_t end = start + spans[i].length;
-        if (spans[i].is_template) FM_TRY(encode_piece(e, 0, start, end));
+        FM_TRY(encode_span(e, 0, start, end, spans[i].is_template));
         start = end;
     }
     return encode_to(e, start);

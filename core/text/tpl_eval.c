@@ -222,7 +222,7 @@ static fm_status eval_slice(tpl_run *r, tpl_scope *s, const tpl_node *step, tpl_
     if (status != FM_ERR_ARG || !step->op || is_zero) return status;
     r->status = FM_OK;
     *v = tpl_undefined("a slice");
-    return FM_OK;
+    return tpl_spend_bytes(r, r->at); /* which were gone through for the failure's line */
 }
 
 static fm_status eval_test(tpl_run *r, tpl_scope *s, const tpl_node *step, tpl_value *v) {

@@ -264,7 +264,7 @@ static fm_status keep_failure(tpl_run *r, tpl_iterator *made) {
     *failure = *r->err;
     made->failure = failure;
     r->status = FM_OK;
-    return FM_OK;
+    return tpl_spend_bytes(r, r->at); /* which were gone through for its line */
 }
 
 static fm_status go_through(tpl_run *r, tpl_value v, const each *e, tpl_value *out) {

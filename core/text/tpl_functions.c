@@ -1,4 +1,5 @@
 /* tpl_functions.c - the functions that every template sees. */
+#include "../base/utf8.h"
 #include "tpl_eval.h"
 
 static fm_status raise_exception(tpl_run *r, tpl_value subject, const tpl_call *call,
@@ -8,8 +9,11 @@ static fm_status raise_exception(tpl_run *r, tpl_value subject, const tpl_call *
     (void)out;
     FM_TRY(tpl_str(r, call->arg[0], &text));
     if (text->length == 0) return tpl_fail(r, FM_ERR_ARG, "the template refuses its input");
-    int length = text->length < sizeof r->err->text ? (int)text->length : (int)sizeof r->err->text;
-    r->status = error_set(r->err, FM_ERR_ARG, "%.*s", length, text->bytes);
+    char line[sizeof r->err->text];
+    size_t length = utf8_cut(text->bytes, text->length, sizeof line - 1);
+    for (size_t i = 0; i < length; i++) line[i] = text->bytes[i] ? text->bytes[i] : '?';
+    line[length] = '\0';
+    r->status = error_set(r->err, FM_ERR_ARG, "%s", line);
     return r->status;
 }
 

@@ -120,7 +120,7 @@ tokenize $both --temperature 3 x${tab}tokenize takes no --temperature
 tokenize $both --dtype f32 x${tab}tokenize takes no --dtype
 chat $both --ids 1${tab}chat takes no --ids
 generate $both -p x --template chatml${tab}generate takes no --template
-chat $both -p x --template llama${tab}--template takes deepseek-v3|deepseek-r1|chatml
+chat $both -p x --template llama${tab}--template takes deepseek-v3|deepseek-r1|deepseek-v3.1|deepseek-llm|deepseek-coder|chatml
 END
 }
 

@@ -87,8 +87,7 @@ static void chat_template_faults_are_reported(void **state) {
     fm_chat_template_close(NULL);
 }
 
-/* ---- Layouts
- * ----------------------------------------------------------------------------------- */
+/* ---- Layouts --------------------------------------------------------------------------------- */
 
 #define BOS "<｜begin▁of▁sentence｜>"
 #define EOS "<｜end▁of▁sentence｜>"

@@ -88,6 +88,8 @@ static void template_operations_without_meaning_name_their_line(void **state) {
         /* What the template itself says stands alone. */
         {"\n\n{{ raise_exception('Roles must\\nalternate') }}", FM_ERR_ARG, "Roles must?alternate",
          ""},
+        {"{{ raise_exception('\\0\\0x') }}", FM_ERR_ARG, "??x", ""},
+        {"{{ raise_exception(u) }}", FM_ERR_ARG, "line 1: ", "refuses its input"},
     };
     check_rows(rows, sizeof rows / sizeof rows[0]);
 }

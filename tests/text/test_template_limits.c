@@ -133,6 +133,22 @@ static void template_steps_are_limited(void **state) {
                  "1000000 steps");
 }
 
+/** Failures that nobody comes to cost what it takes to tell their line. */
+static void template_failures_that_are_kept_cost_steps(void **state) {
+    (void)state;
+    static const char *const failing[] = {"{% set x = [n]|map('abs') %}", "{{ 1[1:] }}"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t length = 1000000;
+        char *text = malloc(length + 200);
+        assert_non_null(text);
+        memset(text, ' ', length);
+        snprintf(text + length, 200,
+                 "{%% set n = none %%}{%% for i in range(100000) %%}%s{%% endfor %%}", failing[i]);
+        expect_limit(text, "1000000 steps");
+        free(text);
+    }
+}
+
 static void template_memory_is_limited(void **state) {
     (void)state;
     expect_limit("{% set ns = namespace(s='ab') %}{% for i in range(40) %}"
@@ -250,6 +266,7 @@ int main(void) {
         cmocka_unit_test(template_nesting_is_limited),
         cmocka_unit_test(template_chains_are_not_nested),
         cmocka_unit_test(template_steps_are_limited),
+        cmocka_unit_test(template_failures_that_are_kept_cost_steps),
         cmocka_unit_test(template_memory_is_limited),
         cmocka_unit_test(template_strings_grow_in_place),
         cmocka_unit_test(template_output_is_limited),

@@ -91,8 +91,7 @@ static void template_input_names_no_special_token(void **state) {
     fm_rendering_free(r);
 }
 
-/* ---- Ids
- * --------------------------------------------------------------------------------------- */
+/* ---- Ids ------------------------------------------------------------------------------------- */
 
 #define BYTES(text)                                                                                \
     { text, sizeof text - 1, false }
@@ -131,6 +130,21 @@ static void spans_of_the_template_alone_give_added_tokens(void **state) {
     fm_tokenizer_close(t);
 }
 
+/** A letter that is an added token is one in messages, too; unless it is special. */
+static void spans_of_the_input_give_letters(void **state) {
+    (void)state;
+    const fixture_json part = {.added = "{\"id\":300,\"content\":\"ő\"},"
+                                        "{\"id\":301,\"content\":\"ű\",\"normalized\":true},"
+                                        "{\"id\":302,\"content\":\"ž\",\"special\":true},"
+                                        "{\"id\":303,\"content\":\"<ő>\"}"};
+    fm_tokenizer *t = fixture_make(&part, NULL);
+    check_ids(t, (fm_span[]){BYTES("aőűb")}, 1, (int32_t[]){'a', 300, 301, 'b'}, 4);
+    check_ids(t, (fm_span[]){BYTES("ž")}, 1, (int32_t[]){0xC5, 0xBE}, 2);
+    check_ids(t, (fm_span[]){MARKS("ž<ő>")}, 1, (int32_t[]){302, 303}, 2);
+    check_ids(t, (fm_span[]){BYTES("<ő>")}, 1, (int32_t[]){'<', 0xC5, 0x91, '>'}, 4);
+    fm_tokenizer_close(t);
+}
+
 static void spans_fail_without_a_trace(void **state) {
     (void)state;
     const fixture_json part = {.without = "q"};
@@ -151,6 +165,7 @@ int main(void) {
         cmocka_unit_test(template_marks_survive_what_is_done_to_strings),
         cmocka_unit_test(template_input_names_no_special_token),
         cmocka_unit_test(spans_of_the_template_alone_give_added_tokens),
+        cmocka_unit_test(spans_of_the_input_give_letters),
         cmocka_unit_test(spans_fail_without_a_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,15 @@
 /*
  * test_template_special.c - a property of every template and layout: what people write, even if it
- * consists of the texts of special tokens, brings no added token into the prompt. Each request is
- * rendered twice, with such texts and with harmless ones in their places; both prompts have to hold
- * the same added tokens, and one BOS where the template writes it.
+ * consists of the texts of special tokens, brings no added token but letters into the prompt. Each
+ * request is rendered twice, with such texts and with harmless ones in their places; both prompts
+ * have to hold the same added tokens, and one BOS where the template writes it.
  */
 #include "support/stream.h"
 #include "text/template_fixture.h"
 
 /* The vocabularies of tests/data/tokenizer have 2,000 tokens, added ones behind them. */
+/* One of them is a letter, "ű", which says nothing but itself and may come from anywhere. */
+enum { LETTER = 2011 };
 enum { FIRST_ADDED = 2000, MAX_ADDED = 16, CASES = 300, MAX_TEXT = 512, MAX_INPUT = 16384 };
 
 typedef struct added_counts {
@@ -19,7 +21,7 @@ static added_counts count_added(const fm_tokens *tokens) {
     for (size_t i = 0; i < tokens->count; i++) {
         int added = tokens->ids[i] - FIRST_ADDED;
         assert_true(added < MAX_ADDED);
-        if (added >= 0) n.of[added]++;
+        if (added >= 0 && tokens->ids[i] != LETTER) n.of[added]++;
     }
     return n;
 }
@@ -28,7 +30,8 @@ static bool same_counts(const added_counts *a, const added_counts *b) {
     return memcmp(a, b, sizeof *a) == 0;
 }
 
-/* ---- Texts that look like special tokens ------------------------------------------------------ */
+/* ---- Texts that look like special tokens
+ * ------------------------------------------------------ */
 
 static size_t character_length(const char *text) {
     size_t n = 1;
