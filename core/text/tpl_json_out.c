@@ -32,7 +32,6 @@ static void add_string(tpl_builder *b, const tpl_text *text, bool ascii) {
     for (size_t at = 0, n; at < text->length && b->status == FM_OK; at += n) {
         uint32_t code = tpl_text_code(text, at, &n);
         bool is_plain = code >= 0x20 && code != '"' && code != '\\' && (code < 0x7F || !ascii);
-        if (ascii && code == 0x7F) is_plain = true;
         if (is_plain) continue;
         tpl_add_part(b, text, shown, at - shown);
         add_escape(b, code, text->marks ? text->marks[at] : text->is_template);
