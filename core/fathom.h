@@ -6,6 +6,8 @@
  *   fm_error       a status and one line of text, owned by the caller; filled by calls that fail.
  *   fm_tokenizer   text <-> token ids, read from a model directory. Immutable: any thread.
  *   fm_tokens      a growing list of token ids, owned by the caller.
+ *   fm_template    a chat template, parsed. Immutable: any thread.
+ *   fm_rendering   what a template made of a conversation: text in spans, the caller's.
  *   fm_decoder     the state that turns a stream of ids back into whole UTF-8; the caller's.
  *   fm_parts       the state that tells reasoning, text and tool calls of an answer apart; the
  *                  caller's.
@@ -184,15 +186,83 @@ size_t fm_decoder_end(fm_decoder *d, char *out);
 /** Bytes that one fm_decoder_push can write at most for this tokenizer. */
 size_t fm_decoder_bound(const fm_tokenizer *t);
 
-/* ---- Chat layouts ---------------------------------------------------------------------------- */
+/* ---- Chat templates -----------------------------------------------------------------------------
+ * The templates that checkpoints carry, in the language of Jinja as far as chat templates go. They
+ * are evaluated within limits and see nothing but what they are given. What a template wrote and
+ * what came in from outside are told apart to the byte, so that a message cannot forge a special
+ * token. */
+
+typedef struct fm_template fm_template;   /* immutable once parsed: any thread */
+typedef struct fm_rendering fm_rendering; /* owns its spans; freed by fm_rendering_free */
+
+/** A piece of rendered text. Pieces beside each other are of different kinds. */
+typedef struct fm_span {
+    const char *text; /* not terminated, UTF-8 */
+    size_t length;    /* bytes, at least 1 */
+    bool is_template; /* written in the template, or a name's text; false: came with the input */
+} fm_span;
+
+/** A variable whose text counts as the template's: a special token ("bos_token"). */
+typedef struct fm_template_name {
+    const char *name, *text; /* terminated */
+} fm_template_name;
+
+/** Parses a template of `length` bytes, at most 1 MiB, and keeps a copy. FM_ERR_FORMAT with "line
+ * L, column C: …" when it is no template, FM_ERR_LIMIT when it nests deeper than 64 levels or is
+ * too large, FM_ERR_MEMORY. *out is NULL then. */
+fm_status fm_template_parse(const char *text, size_t length, fm_template **out, fm_error *err);
+void fm_template_free(fm_template *t);
+
+/** Renders a template. `input` is a JSON object of `length` bytes whose members are the template's
+ * variables: messages, tools, add_generation_prompt, …; the last of members alike counts, and goes
+ * before a name alike. `now`, in seconds since 1970, is what strftime_now writes, in UTC.
+ * FM_ERR_FORMAT for input that is no JSON object, FM_ERR_ARG with the text that the template itself
+ * refuses the input with, or "line L: …" when an operation has no meaning, FM_ERR_UNSUPPORTED for a
+ * method that is not built in, FM_ERR_LIMIT when a limit is reached (10^6 steps, 64 MiB of values,
+ * 16 MiB of output, calls inside each other: the text says which), FM_ERR_MEMORY. *out is NULL
+ * then. */
+fm_status fm_template_render(const fm_template *t, const char *input, size_t length,
+                             const fm_template_name *names, size_t n_names, int64_t now,
+                             fm_rendering **out, fm_error *err);
+/** The text, in order; owned by the rendering. *n may be 0. */
+const fm_span *fm_rendering_spans(const fm_rendering *r, size_t *n);
+void fm_rendering_free(fm_rendering *r);
+
+/** Appends the ids of spans, which are encoded as the one text that they make; but added tokens are
+ * recognised within spans of the template alone, and what came with the input stays text; but for
+ * those that are a mere letter and not special, which are that letter everywhere. Fails as
+ * fm_tokenizer_encode does. */
+fm_status fm_tokenizer_encode_spans(const fm_tokenizer *t, const fm_span *spans, size_t n,
+                                    fm_tokens *out, fm_error *err);
+
+/* ---- Chats --------------------------------------------------------------------------------------
+ * Where the template of a chat comes from: the model directory, or a layout that is built in. */
+
+typedef struct fm_chat_template fm_chat_template; /* a directory's template and names; any thread */
+
+/** Reads the chat template of a model directory: chat_template.jinja, else the key chat_template of
+ * tokenizer_config.json. `name` chooses among several; NULL: the one that is called default. The
+ * names are the special tokens that tokenizer_config.json names, and are there without a template
+ * too. FM_ERR_NOT_FOUND when the directory, or a template that `name` asks for, is absent;
+ * FM_ERR_FORMAT, FM_ERR_LIMIT, FM_ERR_IO, FM_ERR_MEMORY. *out is NULL then. */
+fm_status fm_chat_template_open(const char *dir, const char *name, fm_chat_template **out,
+                                fm_error *err);
+void fm_chat_template_close(fm_chat_template *c);
+/** The template's text, *length bytes; NULL when the directory carries none. */
+const char *fm_chat_template_text(const fm_chat_template *c, size_t *length);
+const fm_template_name *fm_chat_template_names(const fm_chat_template *c, size_t *n);
+
+/** The template text, terminated, of a built-in layout: "deepseek-v3", "deepseek-r1",
+ * "deepseek-v3.1", "deepseek-llm", "deepseek-coder" or "chatml"; NULL for another name. */
+const char *fm_chat_layout_text(const char *name);
 
 typedef struct fm_message {
     const char *role; /* "system", "user" or "assistant" */
     const char *content;
 } fm_message;
 
-/** The layout that fits the directory's tokenizer, by name ("deepseek-v3", "deepseek-r1",
- * "chatml"), or NULL when its vocabulary has the marks of none. */
+/** The layout that fits the directory's tokenizer, by name, or NULL when its vocabulary has the
+ * marks of none. */
 const char *fm_chat_layout(const fm_tokenizer *t);
 
 /** Appends the prompt of a conversation in a built-in layout (`layout` NULL: fm_chat_layout's),

@@ -9,6 +9,7 @@ int cmd_generate(const options *o);
 int cmd_chat(const options *o);
 int cmd_logits(const options *o);
 int cmd_tokenize(const options *o);
+int cmd_template(const options *o);
 int cmd_inspect(const options *o);
 int cmd_plan(const options *o);
 int cmd_devices(const options *o);

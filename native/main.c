@@ -22,9 +22,9 @@ static const command commands[] = {
      cmd_generate},
     {"chat", COMMAND_CHAT, 1, "chat MODEL -p TEXT|@FILE|- [--system TEXT] [--template NAME]",
      "Asks one question in one of the built-in layouts, the one that fits the vocabulary.\n"
-     "The layouts are deepseek-v3, deepseek-r1 and chatml. A template that the checkpoint brings "
-     "is\n"
-     "not evaluated in this version, so chatml comes without a default system text.",
+     "A template that the checkpoint brings is evaluated by fathom template; here chatml comes "
+     "without a\n"
+     "default system text.",
      "  fathom chat models/smollm2 -p 'Why is the sky blue?'\n"
      "  fathom chat models/smollm2 -p @question.txt --system 'Answer in one sentence.'\n",
      cmd_chat},
@@ -36,6 +36,17 @@ static const command commands[] = {
      "  fathom tokenize models/smollm2 'The capital of France is'\n"
      "  fathom tokenize models/smollm2 --decode '504 3575 282 4649 314'\n",
      cmd_tokenize},
+    {"template", COMMAND_TEMPLATE, 2,
+     "template [MODEL] [FILE|-] [--template NAME|FILE] [--tools FILE] [--template-arg NAME=VALUE]",
+     "Prints the prompt that a chat template makes of messages, byte for byte. Needs no weights.\n"
+     "FILE is JSON: a list of messages, or an object of the template's variables with it under "
+     "messages;\n"
+     "add_generation_prompt is true unless it says otherwise. Without MODEL, --template names what "
+     "to use.",
+     "  fathom template models/smollm2 chat.json --ids\n"
+     "  fathom template --template deepseek-v3 chat.json --template-arg "
+     "add_generation_prompt=false\n",
+     cmd_template},
     {"inspect", COMMAND_INSPECT, 1, "inspect MODEL",
      "Describes a checkpoint: architecture, parameters, bytes, tensors.",
      "  fathom inspect models/smollm2\n", cmd_inspect},

@@ -16,6 +16,7 @@ enum {
     COMMAND_INSPECT = 1 << 4,
     COMMAND_PLAN = 1 << 5,
     COMMAND_DEVICES = 1 << 6,
+    COMMAND_TEMPLATE = 1 << 7,
 };
 
 typedef struct options options;
@@ -29,7 +30,7 @@ typedef struct option_list {
 typedef struct command {
     const char *name;
     unsigned bit;
-    int max_words; /* arguments that are no options: MODEL, and TEXT of tokenize */
+    int max_words; /* arguments that are no options: MODEL, and TEXT or FILE */
     const char *usage;
     const char *summary;
     const char *examples;         /* one or two whole lines of --help */
@@ -38,13 +39,17 @@ typedef struct command {
 
 struct options {
     const command *command;
-    const char *words[2]; /* MODEL and TEXT; NULL when absent */
+    const char *words[2]; /* MODEL and TEXT or FILE; NULL when absent */
 
     const char *prompt; /* -p as written: TEXT, @FILE or - */
     const char *ids;
     const char *batch; /* the file of --batch */
     const char *system;
-    const char *layout; /* --template; NULL: the one that fits the vocabulary */
+    const char *layout;   /* --template; NULL: the one that fits the vocabulary */
+    const char *template; /* --template of the command template: a name or file */
+    const char *tools;    /* a file */
+    option_list template_args;
+    bool show_ids, show_spans; /* of a rendered template */
     const char *out;
     int32_t max_new; /* tokens; 0: until the context is full */
     bool decode;

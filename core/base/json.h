@@ -1,10 +1,10 @@
 /*
  * json.h - JSON read with limits, over cJSON. A json_doc owns the tree; nodes are pointers into it
  * and die with it. The text is checked as a whole before cJSON sees it: valid UTF-8, no control
- * characters and no U+0000 in strings, nesting and size within limits, no key twice in an object,
- * nothing but white space after the value, numbers in JSON's grammar that fit in a double, 2^24
- * values at most.
- * Objects are linked lists: walk them with json_for_each, and use json_find for small objects only.
+ * characters and no U+0000 in strings, nesting and size within limits, no key twice in an object
+ * unless the limits allow it, nothing but white space after the value, numbers in JSON's grammar
+ * that fit in a double, 2^24 values at most. Objects are linked lists: walk them with
+ * json_for_each, and use json_find for small objects only.
  */
 #ifndef FATHOM_BASE_JSON_H
 #define FATHOM_BASE_JSON_H
@@ -17,6 +17,7 @@ typedef struct cJSON json; /* a node */
 typedef struct json_limits {
     size_t max_bytes; /* of the text */
     int max_depth;    /* arrays and objects inside each other; at most 256 */
+    bool keys_repeat; /* a key may stand twice in an object */
     bool one_line;    /* error texts give the fault's column instead of its line: bytes, from 1 */
 } json_limits;
 

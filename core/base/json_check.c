@@ -22,7 +22,7 @@ typedef struct checker {
     size_t length; /* bytes */
     size_t at;     /* the next byte to read */
     int max_depth;
-    bool one_line; /* see json_limits */
+    bool keys_repeat, one_line; /* see json_limits */
     int n_values;
     checked_key *keys; /* of all open objects, outermost first; [n_keys] */
     size_t n_keys;
@@ -257,7 +257,7 @@ static fm_status close_keys(checker *c, size_t first) {
     checked_key *keys = c->keys + first;
     size_t n = c->n_keys - first;
     c->n_keys = first;
-    if (n < 2) return FM_OK;
+    if (n < 2 || c->keys_repeat) return FM_OK;
     qsort(keys, n, sizeof keys[0], compare_keys);
     for (size_t i = 1; i < n; i++) {
         if (compare_keys(&keys[i - 1], &keys[i]) != 0) continue;
@@ -358,6 +358,7 @@ fm_status json_check(const char *name, const char *text, size_t length, json_lim
                          limits.max_bytes);
     checker c = {.name = name, .text = text, .length = length, .err = err};
     c.one_line = limits.one_line;
+    c.keys_repeat = limits.keys_repeat;
     c.max_depth = limits.max_depth < JSON_MAX_DEPTH ? limits.max_depth : JSON_MAX_DEPTH;
     fm_status status = check_text(&c);
     free(c.unescaped);

@@ -98,7 +98,7 @@ skip() {
 # Runs the functions of the suite whose names begin with the word of a module, in their order.
 run_cases() {
     for name in $(sed -n 's/^\([a-z0-9_]*\)() {$/\1/p' "$0" |
-        grep -E '^(cli|tokenize|generate|batch|plan|devices|chat|logits|inspect|library|examples)_'); do
+        grep -E '^(cli|tokenize|generate|batch|plan|devices|chat|template|logits|inspect|library|examples)_'); do
         case_of "$name"
     done
     echo "[==========] $((n_passed + n_failed + n_skipped)) test(s) run."

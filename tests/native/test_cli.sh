@@ -25,7 +25,7 @@ cli_version_is_one_line() {
 cli_help_names_every_command() {
     run --help
     expect_status 0
-    for command in generate chat logits tokenize inspect plan; do
+    for command in generate chat logits tokenize template inspect plan; do
         grep -q "fathom $command " "$work/out" || complain "--help does not name $command"
         "$program" "$command" --help | grep -q "^usage: fathom $command " ||
             complain "$command --help has no usage line"
@@ -120,7 +120,7 @@ tokenize $both --temperature 3 x${tab}tokenize takes no --temperature
 tokenize $both --dtype f32 x${tab}tokenize takes no --dtype
 chat $both --ids 1${tab}chat takes no --ids
 generate $both -p x --template chatml${tab}generate takes no --template
-chat $both -p x --template llama${tab}--template takes deepseek-v3|deepseek-r1|chatml
+chat $both -p x --template llama${tab}--template takes deepseek-v3|deepseek-r1|deepseek-v3.1|deepseek-llm|deepseek-coder|chatml
 END
 }
 
