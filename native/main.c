@@ -20,11 +20,16 @@ static const command commands[] = {
      "  fathom generate models/smollm2 -p @story.txt --temperature 0.8 --top-p 0.95 --seed 7\n"
      "  fathom generate models/smollm2 --batch questions.jsonl -n 64 --parallel 8\n",
      cmd_generate},
-    {"chat", COMMAND_CHAT, 1, "chat MODEL -p TEXT|@FILE|- [--system TEXT] [--template NAME]",
-     "Asks one question in one of the built-in layouts, the one that fits the vocabulary.\n"
+    {"chat", COMMAND_CHAT, 1, "chat MODEL [-p TEXT|@FILE|-] [--system TEXT] [--template NAME]",
+     "Asks one question with -p; else a conversation, typed on a terminal or read from the input.\n"
+     "A line is a question, and one that ends with \\ goes on in the next; /help lists the "
+     "commands.\n"
+     "What is typed is kept in ~/.local/state/fathom/history (or under $XDG_STATE_HOME).\n"
+     "The chat layout is the one that fits the vocabulary.\n"
      "The layouts are deepseek-v3, deepseek-r1 and chatml. A template that the checkpoint brings "
      "is\n"
      "not evaluated in this version, so chatml comes without a default system text.",
+     "  fathom chat models/smollm2\n"
      "  fathom chat models/smollm2 -p 'Why is the sky blue?'\n"
      "  fathom chat models/smollm2 -p @question.txt --system 'Answer in one sentence.'\n",
      cmd_chat},

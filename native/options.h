@@ -46,7 +46,7 @@ struct options {
     const char *system;
     const char *layout; /* --template; NULL: the one that fits the vocabulary */
     const char *out;
-    int32_t max_new; /* tokens; 0: until the context is full */
+    int32_t max_new; /* tokens; 0: until the context is full; -1: the default */
     bool decode;
     bool plain;
 
