@@ -139,7 +139,8 @@ static void set_up(chat_editor *e) {
     el_set(e->line, EL_PROMPT_ESC, prompt_of, LITERAL);
     el_set(e->line, EL_HIST, history, e->history.list);
     el_set(e->line, EL_GETCFN, read_char);
-    el_set(e->line, EL_ADDFN, "fathom-paste", "Take in a pasted text", paste);
+    /* In wide characters: el_set would make copies of the two texts that nothing frees. */
+    el_wset(e->line, EL_ADDFN, L"fathom-paste", L"Take in a pasted text", paste);
     el_source(e->line, NULL); /* the user's ~/.editrc */
     el_set(e->line, EL_BIND, paste_begin, "fathom-paste", NULL);
 }
@@ -200,6 +201,9 @@ editor_got chat_editor_read(chat_editor *e, const char *prompt, bytes *out) {
     int count = 0;
     set_prompt(e, prompt);
     e->was_interrupted = false;
+    /* Whoever sees the prompt and types at once finds the editor's mode of the terminal: by itself
+     * libedit sets it where it reads the first key. */
+    el_set(e->line, EL_PREP_TERM, 1);
     ask_for_marks(e, marks_on);
     const wchar_t *text = el_wgets(e->line, &count);
     ask_for_marks(e, marks_off);

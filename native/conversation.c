@@ -1,6 +1,8 @@
 /* conversation.c - the list of messages, and their ids. */
 #include "conversation.h"
 
+#include "terminal.h"
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@ __attribute__((format(printf, 3, 4))) static fm_status fail(fm_error *err, fm_st
     err->status = status;
     vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
+    terminal_clean(err->text); /* a role may be anybody's */
     return status;
 }
 

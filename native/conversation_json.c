@@ -73,6 +73,7 @@ __attribute__((format(printf, 3, 4))) static fm_status refuse(reader *r, fm_stat
     r->err->status = status;
     snprintf(r->err->text, sizeof r->err->text, "%.150s: message %zu: %s", r->name, r->number,
              what);
+    terminal_clean(r->err->text);
     return status;
 }
 
@@ -133,6 +134,7 @@ static fm_status read_messages(reader *r, const json *root) {
     if (!json_is_array(list)) {
         snprintf(r->err->text, sizeof r->err->text,
                  "%.300s: no conversation: give {\"messages\": […]} or the list alone", r->name);
+        terminal_clean(r->err->text);
         return r->err->status = FM_ERR_FORMAT;
     }
     json_for_each(message, list) {

@@ -46,6 +46,14 @@ size_t terminal_char(const char *text) {
     return u[0] == 0xc2 && u[1] < 0xa0 ? 0 : length;
 }
 
+void terminal_clean(char *text) {
+    while (*text) {
+        size_t length = terminal_char(text);
+        if (length == 0) *text = '?';
+        text += length > 0 ? length : 1;
+    }
+}
+
 /* The most bytes of a message that are shown of its beginning and of its end. What is wrong stands
  * in front and what to do behind, so a word that is too long is cut between them. */
 enum { HEAD_MAX = 600, TAIL_MAX = 300, LINE_SIZE = HEAD_MAX + TAIL_MAX + 6 };

@@ -25,6 +25,10 @@ bool terminal_has_colours(FILE *stream);
  * character or no UTF-8, and then the first byte must not reach the terminal. */
 size_t terminal_char(const char *text);
 
+/** Makes a terminated text one line that a terminal may show: '?' in place of each byte that is no
+ * character. */
+void terminal_clean(char *text);
+
 /** Prints "fathom: TEXT" as one line on standard error; what is wrong and what to do. Control
  *  characters and broken UTF-8 become '?', and a very long text is cut in its middle.
  *  Return STATUS_FAILED and STATUS_USAGE, so that `return terminal_fail(…)` is the idiom. */
