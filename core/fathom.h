@@ -7,6 +7,8 @@
  *   fm_tokenizer   text <-> token ids, read from a model directory. Immutable: any thread.
  *   fm_tokens      a growing list of token ids, owned by the caller.
  *   fm_decoder     the state that turns a stream of ids back into whole UTF-8; the caller's.
+ *   fm_parts       the state that tells reasoning, text and tool calls of an answer apart; the
+ *                  caller's.
  *   fm_checkpoint  what lies in a model directory: description and tensors. Immutable: any thread.
  *   fm_model       one checkpoint made ready on its devices, within the limits that
  *                  fm_model_params states. Any number of engines may share it; it outlives them.
@@ -195,6 +197,77 @@ const char *fm_chat_layout(const fm_tokenizer *t);
  * marks become single ids; contents are plain text and cannot produce them. */
 fm_status fm_chat_encode(const fm_tokenizer *t, const char *layout, const fm_message *messages,
                          size_t n_messages, fm_tokens *out, fm_error *err);
+
+/* ---- Parts of an answer ------------------------------------------------------------------------
+ * Reasoning, text and tool calls, told while the text of an answer comes. An answer format names the
+ * marks that models write around them: "deepseek-r1" (<think>, and calls of type, name and arguments
+ * in a ```json fence), "deepseek-v3" (the same calls alone), "deepseek-v3.1" (<think>, and calls of
+ * name and arguments), "think" (<think> alone), "none" (all is text). */
+
+enum {
+    FM_MAX_CALLS = 128,                  /* of an answer; what looks like one more is text */
+    FM_MAX_CALL_NAME = 256,              /* bytes; a longer one makes the call text */
+    FM_MAX_CALL_ARGUMENTS = 1024 * 1024, /* bytes; the same */
+};
+
+typedef struct fm_parts_format {
+    const char *name;
+    bool in_reasoning; /* the answer begins inside reasoning: the prompt has the opening tag */
+} fm_parts_format;
+
+typedef enum fm_part_kind {
+    FM_PART_ANSWER,        /* text for the reader */
+    FM_PART_REASONING,     /* told once with no bytes where the answer has the opening tag */
+    FM_PART_REASONING_END, /* no bytes. Reasoning without it was never closed */
+    FM_PART_CALL,          /* a whole call */
+    FM_PART_CALLS_END,     /* no bytes: a block of calls was closed */
+} fm_part_kind;
+
+/** A part, or of text and reasoning a piece of one. Texts are not terminated, and valid during the
+ * callback. */
+typedef struct fm_part {
+    fm_part_kind kind;
+    int32_t call;     /* number of a call in the answer, from 0; else -1 */
+    const char *name; /* of a call, [name_length] bytes */
+    size_t name_length;
+    const char *text; /* [length] bytes; of a call its arguments as they were written */
+    size_t length;
+    bool is_json; /* the arguments are JSON: UTF-8, nested at most 256 deep, no key twice */
+} fm_part;
+
+typedef void (*fm_part_fn)(void *user, const fm_part *part);
+typedef struct fm_parts fm_parts;
+
+/** The format in which the tokenizer's model writes, by its vocabulary and chat template, and
+ * whether a prompt, [n_prompt] ids, ends with the opening tag. Any thread. */
+fm_parts_format fm_parts_format_get(const fm_tokenizer *t, const int32_t *prompt, size_t n_prompt);
+
+/** Begins an answer. FM_ERR_ARG for a format that is not known, or has no reasoning to begin in. */
+fm_status fm_parts_new(fm_parts_format format, fm_part_fn on_part, void *user, fm_parts **out,
+                       fm_error *err);
+void fm_parts_free(fm_parts *p);
+
+/** Takes in the next bytes of the answer and tells what became certain; the beginning of a mark or a
+ * call waits. What turns out to be none is text, all of it: so is a call that a mark interrupts
+ * outside the strings of its arguments, and the beginning of a block whose first call is none. White
+ * space between marks is text, except for the newline that a format has between two calls: where it
+ * is missing, an empty FM_PART_ANSWER stands. How the answer is cut changes nothing but the pieces,
+ * which are whole UTF-8 if those that come in are. Linear in `length`; holds a bit more than one
+ * call. The callback must not use `p`. FM_ERR_MEMORY ends the stream: later calls give it again.
+ * FM_ERR_STATE after fm_parts_end. */
+fm_status fm_parts_push(fm_parts *p, const char *text, size_t length);
+fm_status fm_parts_end(fm_parts *p); /* tells what waited */
+
+/** Receives the next bytes of an answer; `is_mark`: the format's own, the only ones in which a
+ * tokenizer may look for added tokens. */
+typedef void (*fm_parts_write_fn)(void *user, const char *text, size_t length, bool is_mark);
+
+/** The reverse: writes parts, [n_parts], with the marks between them. All that was told of an answer,
+ * pieces joined or not, gives its bytes again. `call` and `is_json` are not read. FM_ERR_ARG for
+ * parts that no answer can have in this order and format, and for a name that is empty or has a '<'
+ * or control character; FM_ERR_LIMIT. Nothing is written then. */
+fm_status fm_parts_write(fm_parts_format format, const fm_part *parts, size_t n_parts,
+                         fm_parts_write_fn on_text, void *user, fm_error *err);
 
 /* ---- Checkpoint ------------------------------------------------------------------------------ */
 
@@ -474,8 +547,9 @@ typedef struct fm_plan_device {
 } fm_plan_device;
 
 /** What a model and one engine would take, in bytes, counted by making them on devices that only
- * plan. Lists and scratch on the host are not in it: about 6 bytes for each cached token, 200 for
- * each token of the vocabulary and max_sequences / 8 more for its masks, and what requests bring. */
+ * plan. Lists and scratch on the host are not in it: about 6 bytes for each cached token, 155 for
+ * each token of the vocabulary and max_sequences / 8 more for its masks, 12 for each token of the
+ * context (of the vocabulary, where that is smaller) of up to 32 sequences, and what requests bring. */
 typedef struct fm_plan {
     uint64_t weights_in_place; /* of the files that are read where they lie, by each device; the
                                    system may drop and read them again */
@@ -518,10 +592,11 @@ bool fm_engine_wait(fm_engine *e, double seconds);
  * it are tried once more and end with FM_FINISH_ERROR when that fails, too. FM_ERR_DEVICE ends
  * all that the step knew.
  *
- * The events of a step come before the call returns; on a device that computes by itself they
- * come during the next call, while the device computes, and a call with nothing to compute brings
- * what is left. So it is right to step until *active is 0, and a request that its callback ends
- * has taken part in one step more, whose token nobody sees. */
+ * The events of a step come before the call returns. Where the last layers are on a device that
+ * computes by itself (Vulkan) they come during the next call, while the device computes, and a call
+ * with nothing to compute brings what is left. Only the events are put off: every call waits for its
+ * step and draws its tokens before it returns. So it is right to step until *active is 0, and there a
+ * request that its callback ends has taken part in one step more, whose token nobody sees. */
 fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err);
 
 /** How a fork goes on. */

@@ -2,6 +2,7 @@
 #include "answer.h"
 
 #include "answer_rate.h"
+#include "display.h"
 #include "json_out.h"
 #include "terminal.h"
 
@@ -16,14 +17,17 @@ typedef struct answer {
     fm_sampling sampling;
     uint64_t request; /* names it, for cancelling */
     reply *reply;
+    display display;
 } answer;
 
 /* Streams what an event brings: text, or the id where there is no tokenizer. */
-static bool stream(const answer *a, const fm_event *event) {
+static bool stream(answer *a, const fm_event *event) {
     char number[16];
+    bool is_last = event->finish != FM_FINISH_NONE;
     if (a->session->tokenizer)
-        return event->text_length == 0 || terminal_write(event->text, event->text_length);
-    if (event->finish != FM_FINISH_NONE) return true;
+        return display_write(&a->display, event->text, event->text_length) &&
+               (!is_last || display_end(&a->display));
+    if (is_last) return true;
     int length = snprintf(number, sizeof number, "%s%" PRId32, a->reply->ids.count > 1 ? " " : "",
                           event->id);
     return terminal_write(number, (size_t)length);
@@ -43,6 +47,11 @@ static int answer_begin(answer *a, const fm_tokens *prompt) {
     a->reply->has_text = a->session->tokenizer != NULL;
     a->reply->keeps_text = a->reply->has_text && (a->options->json || a->is_turn);
     a->reply->has_logprobs = request.n_logprobs != 0;
+    a->reply->has_parts = a->options->parts;
+    if (a->reply->has_parts)
+        a->reply->format = fm_parts_format_get(a->session->tokenizer, prompt->ids, prompt->count);
+    if (!display_open(&a->display, a->session->tokenizer, prompt))
+        return terminal_fail("out of memory for the answer");
     request.ids = prompt->ids;
     request.n_ids = prompt->count;
     request.tokenizer = a->session->tokenizer;
@@ -100,6 +109,8 @@ static void print_stats(const answer *a) {
 int answer_check_options(const options *o) {
     if (o->logprobs >= 0 && !o->json && !o->batch)
         return terminal_refuse("--logprobs needs --json: text has no place for them");
+    if (o->parts && !o->json && !o->batch)
+        return terminal_refuse("--parts needs --json: text is the answer as it is written");
     return STATUS_DONE;
 }
 
@@ -111,6 +122,7 @@ static int run(answer *a, const fm_tokens *prompt) {
     else if (status == STATUS_DONE)
         terminal_write("\n", 1);
     if (status == STATUS_DONE && a->options->stats) print_stats(a);
+    display_close(&a->display);
     return status;
 }
 

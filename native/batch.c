@@ -126,6 +126,9 @@ static fm_status submit(batch *b, batch_item *item, request_line *r, fm_error *e
     item->line = b->input->count;
     item->reply.has_text = item->reply.keeps_text = request->tokenizer != NULL;
     item->reply.has_logprobs = request->n_logprobs != 0;
+    item->reply.has_parts = r->wants_parts || b->options->parts;
+    if (item->reply.has_parts)
+        item->reply.format = fm_parts_format_get(request->tokenizer, request->ids, request->n_ids);
     item->is_drawn = request->sampling.temperature > 0;
     if (item->is_drawn && !r->has_seed && !b->options->has_seed)
         request->sampling.seed = reply_random_seed();

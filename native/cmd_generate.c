@@ -12,7 +12,7 @@ static int generate_batch(const options *o) {
     lines input;
     int status = lines_open(&input, o->batch);
     if (status != STATUS_DONE) return status;
-    status = session_open_tokenizer(&s, o, false);
+    status = session_open_tokenizer(&s, o, o->parts);
     if (status == STATUS_DONE) status = session_open_engine(&s, o);
     if (status == STATUS_DONE) status = batch_run(o, &s, &input);
     if (o->profile && s.model) profile_print(s.model);
@@ -24,7 +24,7 @@ static int generate_batch(const options *o) {
 static int generate_one(const options *o) {
     session s = {0};
     fm_tokens prompt = {0};
-    int status = session_open_tokenizer(&s, o, o->prompt != NULL);
+    int status = session_open_tokenizer(&s, o, o->prompt || o->parts);
     if (status == STATUS_DONE) status = prompt_encode(o, s.tokenizer, &prompt);
     if (status == STATUS_DONE) status = session_open_engine(&s, o);
     if (status == STATUS_DONE) status = answer_run(o, &s, &prompt);

@@ -105,6 +105,8 @@ static const option_row option_rows[] = {
      "end the answer before this text; may be given 16 times"},
     {"logprobs", 0, OPTION_COUNT, FIELD(logprobs), 0, FM_MAX_LOGPROBS, ANSWERING, "K",
      "with --json: log-probabilities of the tokens and of K alternatives"},
+    {"parts", 0, OPTION_FLAG, FIELD(parts), 0, 0, ANSWERING, NULL,
+     "with --json or --batch: reasoning, answer and tool calls apart as well"},
     {"json", 0, OPTION_FLAG, FIELD(json), 0, 0,
      ANSWERING | COMMAND_TOKENIZE | COMMAND_INSPECT | COMMAND_PLAN | COMMAND_DEVICES, NULL,
      "print one JSON object"},

@@ -71,6 +71,7 @@ struct options {
     float presence_penalty;
     option_list stop;
     int32_t logprobs; /* alternatives; -1: none are asked for */
+    bool parts;
     bool json;
     bool stats;
     bool profile;

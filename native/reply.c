@@ -81,6 +81,59 @@ static bool add_logprobs(const reply *r, cJSON *object) {
     return ok;
 }
 
+/* The parts of an answer as they come. */
+typedef struct part_texts {
+    bool has_reasoning; /* it may be empty */
+    bool no_memory;
+    bytes reasoning, answer;
+    bytes calls; /* a JSON array, open */
+} part_texts;
+
+/* Appends {"name":…,"arguments":…,"is_json":…}. The arguments are a string, as the model wrote them. */
+static bool append_call(bytes *json, const fm_part *part) {
+    const char *end = part->is_json ? ",\"is_json\":true}" : ",\"is_json\":false}";
+    return bytes_append(json, json->length > 1 ? "," : "", json->length > 1) &&
+           bytes_append(json, "{\"name\":", 8) &&
+           json_out_quote(json, part->name, part->name_length) &&
+           bytes_append(json, ",\"arguments\":", 13) &&
+           json_out_quote(json, part->text, part->length) && bytes_append(json, end, strlen(end));
+}
+
+static void take_part(void *user, const fm_part *part) {
+    part_texts *t = user;
+    bool ok = true;
+    if (part->kind == FM_PART_ANSWER) ok = bytes_append(&t->answer, part->text, part->length);
+    if (part->kind == FM_PART_REASONING) ok = bytes_append(&t->reasoning, part->text, part->length);
+    if (part->kind == FM_PART_CALL) ok = append_call(&t->calls, part);
+    if (part->kind == FM_PART_REASONING || part->kind == FM_PART_REASONING_END)
+        t->has_reasoning = true;
+    if (!ok) t->no_memory = true;
+}
+
+static bool read_parts(const reply *r, part_texts *t) {
+    fm_parts *parts;
+    if (fm_parts_new(r->format, take_part, t, &parts, NULL) != FM_OK) return false;
+    bool ok =
+        fm_parts_push(parts, r->text.data, r->text.length) == FM_OK && fm_parts_end(parts) == FM_OK;
+    fm_parts_free(parts);
+    return ok && !t->no_memory;
+}
+
+static bool add_parts(const reply *r, cJSON *object) {
+    part_texts t = {0};
+    bool ok = bytes_append(&t.calls, "[", 1) && read_parts(r, &t) && bytes_append(&t.calls, "]", 2);
+    if (t.has_reasoning)
+        ok = ok && json_out_text(object, "reasoning", t.reasoning.data, t.reasoning.length);
+    else
+        ok = ok && cJSON_AddNullToObject(object, "reasoning");
+    ok = ok && json_out_text(object, "answer", t.answer.data, t.answer.length) &&
+         cJSON_AddRawToObject(object, "tool_calls", t.calls.data);
+    bytes_free(&t.reasoning);
+    bytes_free(&t.answer);
+    bytes_free(&t.calls);
+    return ok;
+}
+
 bool reply_add_json(const reply *r, cJSON *object) {
     bool ok = json_out_ids(object, "ids", r->ids.ids, r->ids.count);
     if (r->has_text)
@@ -88,6 +141,7 @@ bool reply_add_json(const reply *r, cJSON *object) {
     else
         ok = ok && cJSON_AddNullToObject(object, "text");
     ok = ok && cJSON_AddStringToObject(object, "finish_reason", reply_finish_text(r->end.finish));
+    ok = ok && (!r->has_parts || add_parts(r, object));
     return ok && (!r->has_logprobs || add_logprobs(r, object));
 }
 

@@ -1,6 +1,6 @@
 /*
  * reply.h - what a request's events came to: ids, text and log-probabilities, and how it ended; and
- * the members of a JSON answer made from it. Start from a zeroed struct with the three flags set.
+ * the members of a JSON answer made from it. Start from a zeroed struct with the flags set.
  */
 #ifndef FATHOM_NATIVE_REPLY_H
 #define FATHOM_NATIVE_REPLY_H
@@ -13,7 +13,9 @@
 typedef struct reply {
     bool has_text; /* the request has a tokenizer */
     bool has_logprobs;
-    bool keeps_text; /* false: text goes elsewhere as it comes */
+    bool has_parts;         /* JSON has reasoning, answer and tool calls; needs keeps_text */
+    fm_parts_format format; /* of these */
+    bool keeps_text;        /* false: text goes elsewhere as it comes */
     bool no_memory;
     fm_tokens ids; /* the new ones */
     bytes text;
@@ -24,8 +26,8 @@ typedef struct reply {
 /** Takes an event in. False when memory is out: the answer ends then. */
 bool reply_take(reply *r, const fm_event *event);
 
-/** Adds ids, text, finish_reason and, where the request asked for them, logprobs; false when memory is
- * out. */
+/** Adds ids, text, finish_reason and, where the request asked for them, logprobs and parts; false when
+ * memory is out. */
 bool reply_add_json(const reply *r, cJSON *object);
 
 /** "stop", "length", "cancelled", "deadline", "error". */

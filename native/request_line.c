@@ -134,6 +134,13 @@ static bool read_logprobs(request_line *r, const json *node) {
     return true;
 }
 
+static bool read_parts(request_line *r, const json *node) {
+    r->wants_parts = json_bool(node, false);
+    if (!json_is_bool(node)) return fail(r, "\"parts\" takes true or false");
+    return !r->wants_parts || r->request.tokenizer ||
+           fail(r, "the model directory has no tokenizer.json: \"parts\" needs text");
+}
+
 /* ---- The table of keys --------------------------------------------------------------------------- */
 
 typedef enum field_kind {
@@ -144,6 +151,7 @@ typedef enum field_kind {
     FIELD_BIAS,
     FIELD_TENANT,
     FIELD_LOGPROBS,
+    FIELD_PARTS,
     FIELD_SEED,
     FIELD_DEADLINE,
     FIELD_COUNT, /* int32_t from 0 to max */
@@ -177,6 +185,7 @@ static const field fields[] = {
     {"logit_bias", FIELD_BIAS, 0, 0, 0},
     {"stop", FIELD_STOP, 0, 0, 0},
     {"logprobs", FIELD_LOGPROBS, 0, 0, 0},
+    {"parts", FIELD_PARTS, 0, 0, 0},
     {"tenant", FIELD_TENANT, 0, 0, 0},
     {"deadline_s", FIELD_DEADLINE, 0, 0, 1e9},
 };
@@ -211,6 +220,8 @@ static bool read_field(request_line *r, const json *node, const field *f, tenant
         return read_tenant(r, node, names);
     case FIELD_LOGPROBS:
         return read_logprobs(r, node);
+    case FIELD_PARTS:
+        return read_parts(r, node);
     case FIELD_SEED:
         return read_seed(r, node);
     case FIELD_DEADLINE:

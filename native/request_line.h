@@ -14,6 +14,7 @@ typedef struct request_line {
     fm_request request; /* what the line asks for; points into the rest */
     bytes id;           /* as JSON, terminated; the line's number where it names none */
     bool has_seed;      /* the line names one */
+    bool wants_parts;   /* of the answer */
     char fault[560];    /* "line 7: what is wrong"; longer than any message, so that none is cut */
     size_t number;      /* of the line */
     json_doc *doc;      /* the line's tree, which owns the strings */

@@ -264,7 +264,7 @@ FNR == 1 {
 
 function check_file_end() {
     # The public header is one by design: programs include nothing else.
-    max_lines = file == "core/fathom.h" ? 700 : 520
+    max_lines = file == "core/fathom.h" ? 1000 : 520
     if (file != "" && n_lines > max_lines && !is_kernel && file !~ /unicode_table\.h$/)
         printf "%s:%d: a file of %d lines (at most %d)\n", file, n_lines, n_lines, max_lines
 }

@@ -2,12 +2,14 @@
 # run.sh - runs the suites that ./dev test has built, several at a time, one line a suite, and ends
 # with the totals.
 #
-#   sh tests/run.sh [all|fuzz|vulkan]     vulkan: those that use a Vulkan device, one at a time
+#   sh tests/run.sh [all|fuzz|vulkan|web]     vulkan: those that use a Vulkan device, one at a time
+#                                             web: those that run as WebAssembly
 #
 # A suite is tests/*/test_NAME.c (a cmocka program in <build>/tests), tests/*/test_NAME.sh (called
 # with the program's path) or a check, whose exit status alone is its verdict. The environment has:
 #   FAILED_BUILDS   presets that did not build: each counts as one failure
 #   TSAN_SUITES     the suites that run under the thread sanitizer
+#   WEB             empty: nothing is run as WebAssembly
 #   FUZZ_COMPILER   empty: the fuzz targets are skipped;  FUZZ_SECONDS  for each target
 #   RUN_JOBS        suites at a time; default: the number of processors, at most 8
 set -u
@@ -165,6 +167,23 @@ list_tsan() {
     done
 }
 
+# Floors 0 and 1 as WebAssembly, under node, whose version 18 and later would fetch the module.
+list_web() {
+    [ -n "${WEB:-}" ] || return 0
+    built web || return 0
+    quiet=--no-experimental-fetch
+    node $quiet -e 0 2>/dev/null || quiet=
+    for program in build-web/test_*.js; do
+        echo "suite|$(basename "$program" .js) (wasm)|node $quiet $program"
+    done
+}
+
+skip_web() {
+    [ -z "${WEB:-}" ] || return 0
+    tally 'WebAssembly' 0 0 1
+    echo "    skip: no Emscripten: ./dev web installs it"
+}
+
 list_fuzz() {
     [ -n "${FUZZ_COMPILER:-}" ] || return 0
     built fuzz || return 0
@@ -194,7 +213,7 @@ run_all() {
     xargs -P "${RUN_JOBS:-$jobs}" -I '{}' sh tests/run.sh one '{}' <"$work/list"
     lost=$(($(wc -l <"$work/list") - $(wc -l <"$RUN_TALLY")))
     [ "$lost" -eq 0 ] || tally 'suites that were killed' 0 "$lost" 0
-    skip_fuzz
+    [ "$what" != all ] || { skip_web && skip_fuzz; }
     awk '{ passed += $1; failed += $2; skipped += $3 }
          END {
              printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
@@ -202,15 +221,17 @@ run_all() {
          }' "$RUN_TALLY"
 }
 
-case ${1:-all} in
+what=${1:-all}
+case $what in
 # The long ones first, so that none of them is left alone at the end.
-all) { list_asan; list_release; list_tsan; list_fuzz; } | run_all ;;
+all) { list_asan; list_release; list_web; list_tsan; list_fuzz; } | run_all ;;
 fuzz) list_fuzz | run_all ;;
-vulkan) list_vulkan | FUZZ_COMPILER=none RUN_JOBS=1 run_all ;;
+vulkan) list_vulkan | RUN_JOBS=1 run_all ;;
+web) list_web | run_all ;;
 one) run_one "$2" ;;
 fuzz_one) fuzz_one "$2" ;;
 *)
-    echo "usage: sh tests/run.sh [all|fuzz|vulkan]" >&2
+    echo "usage: sh tests/run.sh [all|fuzz|vulkan|web]" >&2
     exit 2
     ;;
 esac

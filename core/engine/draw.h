@@ -1,6 +1,7 @@
 /*
  * draw.h - draws the next tokens of a step: the rows of logits that the step's sequences ask for, in
- * blocks and groups, and for each the sampler. Owns its buffers; nothing is allocated after draw_new.
+ * blocks of at most ACTIVATIONS_LOGIT_ROWS, and for each the sampler. Owns its buffers, which hold a
+ * block whatever its requests ask for; nothing is allocated after draw_new.
  */
 #ifndef FATHOM_ENGINE_DRAW_H
 #define FATHOM_ENGINE_DRAW_H
@@ -20,12 +21,11 @@ typedef struct draw {
     int32_t vocab_size;
     draw_order *orders; /* [n_orders] of the step */
     int32_t n_orders;
-    int32_t block, n_block; /* of the orders, those whose logits were encoded last */
-    int32_t first, n_group; /* of these, those that were submitted last */
-    uint64_t ticket;        /* of that */
-    uint32_t *masks;        /* [max_sequences, (V + 31) / 32] */
-    float *logits;          /* [V] a whole row */
-    head head;              /* of a group */
+    int32_t first, n_rows; /* the block: of the orders, those that were submitted last */
+    uint64_t ticket;       /* of that */
+    uint32_t *masks;       /* [max_sequences, (V + 31) / 32] */
+    float *logits;         /* [V] a whole row */
+    head head;             /* of a block */
     sampler sampler;
 } draw;
 
@@ -39,10 +39,10 @@ void draw_begin(draw *d);
 /** Asks for the next token of a request from the logits of the step's token `row`. Calls the request's
  * mask function, and cancels the request when that says so. */
 void draw_add(draw *d, request *r, int32_t row);
-/** After forward_layers: encodes what the first group needs and submits it, with all that was encoded
+/** After forward_layers: encodes what the first block needs and submits it, with all that was encoded
  * before, also where there is nothing to draw. */
 fm_status draw_start(draw *d, const forward *f);
-/** Waits for the device and draws all, group by group, into the requests' `drawn`, which are not
+/** Waits for the device and draws all, block by block, into the requests' `drawn`, which are not
  * touched before. A status other than FM_OK is the device's; what is wrong with one row stands in its
  * `drawn`. */
 fm_status draw_finish(draw *d, const forward *f);

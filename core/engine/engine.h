@@ -33,8 +33,8 @@ struct fm_engine {
 fm_status engine_make(fm_model *m, const fm_engine_params *params, fm_engine **out, fm_error *err);
 
 /** Calls that compute begin here. They are refused to a callback, whose results they would
- * overwrite, and to a second thread, as all engines of a model work on the same devices. The flag is only
- * tried, never waited for: a callback that waited would wait for itself. */
+ * overwrite, and to a second thread, as all engines of a model work on the same devices. The model's
+ * `busy` is only tried, never waited for: a callback that waited would wait for itself. */
 fm_status engine_begin(fm_engine *e, fm_error *err);
 void engine_end(fm_engine *e);
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /** Rows are read by the host: what was encoded before has to be done. */
-static fm_status settle(fm_engine *e, fm_error *err) {
+static fm_status finish_encoded(fm_engine *e, fm_error *err) {
     forward f = engine_pass(e);
     fm_status status = forward_finish(&f);
     if (status == FM_OK) return status;
@@ -14,8 +14,8 @@ static fm_status settle(fm_engine *e, fm_error *err) {
 
 /** The same after rows were read into a sequence's pages. Where that fails nobody may take them over:
  * the cache forgets them, with all that nobody uses. */
-static fm_status settle_rows(fm_engine *e, paged_sequence *pages, fm_error *err) {
-    fm_status status = settle(e, err);
+static fm_status finish_rows(fm_engine *e, paged_sequence *pages, fm_error *err) {
+    fm_status status = finish_encoded(e, err);
     if (status == FM_OK) return status;
     placement_abandon(&e->model->places);
     paging_release(&e->paging, pages);
@@ -33,7 +33,7 @@ static fm_status save_request(fm_engine *e, uint64_t id, const char *path, fm_er
         return error_set(err, FM_ERR_STATE,
                          "request %llu has no token left to give: it ends with the next step",
                          (unsigned long long)id);
-    FM_TRY(settle(e, err));
+    FM_TRY(finish_encoded(e, err));
     return saved_write(e, path, r, &r->q.pages, r->q.ids, r->n_prompt + n_answer, err);
 }
 
@@ -60,8 +60,8 @@ static fm_status make_request(fm_engine *e, const saved *s, const fm_restore *ho
     sequence *q = &(*out)->q;
     int32_t n_rows =
         s->n_rows < q->n_ids - 1 ? s->n_rows : q->n_ids - 1; /* the last token is run */
-    fm_status status;
-    if (n_rows > 0 && saved_read_rows(e, s, n_rows, &q->pages, &status)) q->n_shared = n_rows;
+    if (n_rows > 0 && saved_read_rows(e, s, n_rows, &q->pages, NULL) == FM_OK)
+        q->n_shared = n_rows; /* else all tokens are run */
     return FM_OK;
 }
 
@@ -73,7 +73,7 @@ static fm_status restore_request(fm_engine *e, const saved *s, const fm_restore 
     fm_status status = make_request(e, s, how, memory, &r, err);
     arena_free(memory);
     if (status != FM_OK) return status;
-    status = settle_rows(e, &r->q.pages, err);
+    status = finish_rows(e, &r->q.pages, err);
     if (status == FM_OK) return engine_enqueue(e, r, id, err);
     request_free(r);
     return status;
@@ -115,7 +115,7 @@ static fm_status adopt_prefix(fm_engine *e, uint64_t tenant, const int32_t *ids,
 
 static fm_status save_prefix(fm_engine *e, uint64_t tenant, const int32_t *ids, size_t n_ids,
                              const char *path, int32_t *n_saved, fm_error *err) {
-    FM_TRY(settle(e, err));
+    FM_TRY(finish_encoded(e, err));
     FM_TRY(adopt_prefix(e, tenant, ids, n_ids, err));
     int32_t n = e->prompt.n_tokens;
     fm_status status;
@@ -144,17 +144,12 @@ fm_status fm_engine_save_prefix(fm_engine *e, uint64_t tenant, const int32_t *id
 static fm_status restore_prefix(fm_engine *e, uint64_t tenant, const saved *s, int32_t *n_tokens,
                                 fm_error *err) {
     int32_t n = s->n_rows - s->n_rows % FM_CACHE_PAGE_ROWS;
-    fm_status status;
     if (e->params.no_prefix_sharing)
         return error_set(err, FM_ERR_STATE, "this engine was made with no_prefix_sharing");
     if (n == 0) return error_set(err, FM_ERR_ARG, "it holds no whole page of rows");
     e->prompt.tenant = tenant;
-    if (!saved_read_rows(e, s, n, &e->prompt, &status))
-        return status != FM_OK
-                   ? error_set(err, status, "the device failed: %s", fm_status_text(status))
-                   : error_set(err, FM_ERR_MEMORY,
-                               "there are no free pages for the prefix's %d tokens", (int)n);
-    FM_TRY(settle_rows(e, &e->prompt, err));
+    FM_TRY(saved_read_rows(e, s, n, &e->prompt, err));
+    FM_TRY(finish_rows(e, &e->prompt, err));
     paging_release(&e->paging, &e->prompt);
     *n_tokens = n;
     return FM_OK;

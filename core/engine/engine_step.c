@@ -85,7 +85,7 @@ static fm_status compute(fm_engine *e, fm_error *err) {
     write_step(e);
     fp_begin(&caller);
     fm_status status = engine_computed(e, &caller, start(e), err);
-    events_tell(&e->events, true);
+    events_tell(&e->events, EVENTS_BESIDE_STEP);
     if (status != FM_OK) return status;
     fp_begin(&caller);
     return engine_computed(e, &caller, finish(e), err);
@@ -97,8 +97,7 @@ static void count_part(fm_engine *e, const schedule_part *part, double seconds) 
     request *r = request_of(part->q);
     int32_t first = r->q.pages.n_tokens, end = first + part->n_tokens;
     e->n_tokens_run += (uint64_t)part->n_tokens;
-    if (!r->has_run) {
-        r->has_run = true;
+    if (r->is_queued) { /* its first step */
         r->wait_seconds = os_seconds() - seconds - r->submitted;
         queue_start(&e->queue, r);
     }
@@ -157,13 +156,12 @@ static void end_all(fm_engine *e, fm_status status) {
 /** A step that could not be computed: its requests stay for another try, or end. */
 static void give_up(fm_engine *e, fm_status status) {
     scheduler *s = &e->scheduler;
-    int32_t n_parts = s->n_parts;
     scheduler_failed(s);
     if (status == FM_ERR_DEVICE) {
         end_all(e, status);
         return;
     }
-    for (int32_t i = 0; i < n_parts; i++) {
+    for (int32_t i = 0; i < s->n_parts; i++) {
         request *r = request_of(s->parts[i].q);
         if (++r->n_failed >= TRIES) events_add_end(&e->events, r, FM_FINISH_ERROR, status);
     }
@@ -183,7 +181,7 @@ static fm_status run_step(fm_engine *e, fm_error *err) {
         }
         give_up(e, status);
     }
-    events_tell(&e->events, false); /* no step is under way that could be told beside */
+    events_tell(&e->events, EVENTS_BETWEEN_STEPS);
     return status;
 }
 

@@ -1,11 +1,15 @@
 /* events.c - the list of what is to be told, and the telling. */
 #include "events.h"
 
+#include <assert.h>
+
 /* ---- What became of requests ------------------------------------------------------------------- */
 
-static void add(events *ev, request *r) {
-    if (r->is_in_events) return;
-    r->is_in_events = true;
+static bool is_listed(const request *r) {
+    return r->has_untold_token || r->end != FM_FINISH_NONE;
+}
+
+static void append(events *ev, request *r) {
     r->next_event = NULL;
     if (ev->last)
         ev->last->next_event = r;
@@ -18,34 +22,37 @@ static request *take(events *ev) {
     request *r = ev->first;
     ev->first = r->next_event;
     if (!ev->first) ev->last = NULL;
-    r->is_in_events = false;
+    assert(is_listed(r));
     return r;
 }
 
 static void end_request(events *ev, request *r, fm_finish end, fm_status status) {
+    assert(r->end == FM_FINISH_NONE && end != FM_FINISH_NONE);
+    assert((end == FM_FINISH_ERROR) == (status != FM_OK));
     scheduler_remove(ev->scheduler, &r->q);
     r->end = end;
     r->end_status = status;
 }
 
 void events_add_token(events *ev, request *r, fm_finish end) {
+    assert(!is_listed(r));
+    append(ev, r);
     r->has_untold_token = true;
     if (end != FM_FINISH_NONE) end_request(ev, r, end, FM_OK);
-    add(ev, r);
-    if (ev->at_once) events_tell(ev, false);
+    if (ev->at_once) events_tell(ev, EVENTS_BETWEEN_STEPS);
 }
 
 void events_add_end(events *ev, request *r, fm_finish end, fm_status status) {
+    if (!is_listed(r)) append(ev, r); /* else its token is to be told first */
     end_request(ev, r, end, status);
-    add(ev, r);
-    if (ev->at_once) events_tell(ev, false);
+    if (ev->at_once) events_tell(ev, EVENTS_BETWEEN_STEPS);
 }
 
 /* ---- Telling ----------------------------------------------------------------------------------- */
 
 /** Delivers the newest token. Its callback, or whoever cancelled in the meantime, may end the
  * request. */
-static void tell_token(events *ev, request *r, bool computing) {
+static void tell_token(events *ev, request *r, events_when when) {
     const drawn *d = &r->drawn;
     r->has_untold_token = false;
     bool go_on = r->on_event(r->user, &(fm_event){
@@ -58,7 +65,7 @@ static void tell_token(events *ev, request *r, bool computing) {
                                           .n_top = d->n_top,
                                       });
     if (!go_on) request_cancel(r);
-    if (request_is_cancelled(r) && r->end == FM_FINISH_NONE && !computing)
+    if (request_is_cancelled(r) && r->end == FM_FINISH_NONE && when == EVENTS_BETWEEN_STEPS)
         end_request(ev, r, FM_FINISH_CANCELLED, FM_OK);
 }
 
@@ -87,10 +94,10 @@ static void tell_end(events *ev, request *r) {
     request_free(r);
 }
 
-void events_tell(events *ev, bool computing) {
+void events_tell(events *ev, events_when when) {
     while (ev->first) {
         request *r = take(ev);
-        if (r->has_untold_token) tell_token(ev, r, computing);
+        if (r->has_untold_token) tell_token(ev, r, when);
         if (r->end != FM_FINISH_NONE) tell_end(ev, r);
     }
 }

@@ -1,6 +1,7 @@
 /* head.c - owns the layout of the arrays that go to head_topk and come back. */
 #include "head.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,9 @@ static int32_t mask_words(const head *h) {
 static bool count_elements(const head *h, size_t *out) {
     size_t per_row = 2 + (size_t)mask_words(h) + 5 * FM_HEAD_TOP_MAX + SUMS, rows, edits, n;
     if (!checked_mul((size_t)h->limits.max_rows, per_row, &rows) ||
-        !checked_mul((size_t)h->limits.max_edits, 3, &edits) || !checked_add(rows, edits, &n) ||
-        !checked_add(n, 1, &n) || n > SIZE_MAX / sizeof(float))
+        !checked_mul((size_t)h->limits.max_rows, (size_t)h->limits.row_edits, &edits) ||
+        !checked_mul(edits, 3, &edits) || !checked_add(rows, edits, &n) || !checked_add(n, 1, &n) ||
+        n > SIZE_MAX / sizeof(float))
         return false;
     *out = n;
     return true;
@@ -34,7 +36,7 @@ static void *take(int32_t **at, size_t n) {
 
 /** Cuts the memory into arrays, in the order of their declaration. */
 static void place(head *h) {
-    size_t n_rows = (size_t)h->limits.max_rows, n_edits = (size_t)h->limits.max_edits;
+    size_t n_rows = (size_t)h->limits.max_rows, n_edits = n_rows * (size_t)h->limits.row_edits;
     int32_t *at = h->memory;
     h->offsets = take(&at, n_rows + 1);
     h->edits.ids = take(&at, n_edits);
@@ -53,7 +55,6 @@ static void place(head *h) {
 fm_status head_new(fm_device *dev, const head_limits *limits, head *out, fm_error *err) {
     *out = (head){.dev = dev, .limits = *limits};
     size_t n;
-    if (out->limits.max_edits < 1) out->limits.max_edits = 1;
     if (!count_elements(out, &n))
         return error_set(err, FM_ERR_LIMIT, "candidates of that many sequences do not fit memory");
     out->memory = calloc(n, sizeof(float));
@@ -96,6 +97,7 @@ void head_add(head *h, const fm_sampling *p, const penalty_history *history, int
     int32_t i = h->n_rows++, first = h->offsets[i];
     if (i == 0) first = h->offsets[0] = 0;
     penalty_edits *row = &h->views[i];
+    assert(penalties_bound(h->limits.vocab_size, p, history) <= h->limits.row_edits);
     *row = (penalty_edits){0, h->edits.ids + first, h->edits.scales + first, h->edits.adds + first};
     penalties_collect(&h->penalties, p, history, row);
     h->offsets[i + 1] = first + row->n;
@@ -119,10 +121,10 @@ static fm_tensor view(const head *h, const void *array, fm_dtype dtype, int64_t 
     return t;
 }
 
-/** Points `a` to the inputs. The lists of edits are as long as they may be, whatever they hold: the
- * offsets say how much of them counts. */
+/** Points `a` to the inputs. The lists of edits are as long as those of so many rows may be, whatever
+ * they hold, so that what is recorded for so many rows fits: the offsets say how much of them counts. */
 static void name_inputs(const head *h, fm_head_topk *a) {
-    int64_t n_rows = h->n_rows, n_edits = h->limits.max_edits;
+    int64_t n_rows = h->n_rows, n_edits = n_rows * h->limits.row_edits;
     a->temperatures = view(h, h->temperatures, FM_DTYPE_F32, n_rows, 0);
     if (h->masked) a->mask = view(h, h->mask, FM_DTYPE_I32, n_rows, mask_words(h));
     if (h->offsets[n_rows] == 0) return;

@@ -13,7 +13,7 @@
 typedef struct head_limits {
     int32_t vocab_size;
     int32_t max_rows;  /* L */
-    int32_t max_edits; /* of all rows together, the sum of their penalties_bound */
+    int32_t row_edits; /* R: no row's penalties_bound is above it; penalties_limit says it */
 } head_limits;
 
 typedef struct head {
@@ -26,7 +26,7 @@ typedef struct head {
     bool masked;    /* some row has a mask */
 
     int32_t *offsets;     /* [L + 1] */
-    penalty_edits edits;  /* arrays of max_edits */
+    penalty_edits edits;  /* arrays of [L * R], the edits of a row behind those of the row before */
     uint32_t *mask;       /* [L, (V + 31) / 32] */
     float *temperatures;  /* [L] */
     int32_t *ids;         /* [L, K] */

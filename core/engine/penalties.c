@@ -42,6 +42,11 @@ int32_t penalties_bound(int32_t vocab_size, const fm_sampling *p, const penalty_
     return n < vocab_size ? (int32_t)n : vocab_size;
 }
 
+int32_t penalties_limit(int32_t vocab_size, int32_t max_context) {
+    int64_t n = (int64_t)max_context + FM_LOGIT_BIAS_MAX;
+    return n < vocab_size ? (int32_t)n : vocab_size;
+}
+
 static void set_bit(uint32_t *words, int32_t id) {
     words[id / 32] |= 1u << id % 32;
 }

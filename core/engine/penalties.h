@@ -43,6 +43,10 @@ void penalties_free(penalties *s);
 /** Edits that a list needs room for at most: 0 when `p` edits nothing. */
 int32_t penalties_bound(int32_t vocab_size, const fm_sampling *p, const penalty_history *history);
 
+/** The largest penalties_bound that there can be of a history of at most max_context tokens, prompt and
+ * answer together: each token of it and each entry of the bias edits one id, and no id twice. */
+int32_t penalties_limit(int32_t vocab_size, int32_t max_context);
+
 /** Writes the edits of a checked `p` (sampler_check) into the arrays of `out`, which have room for
  * penalties_bound of them, and sets out->n. Takes time by the history's length, and the time of
  * one look at a bit for each id of the vocabulary; none when nothing is edited. */

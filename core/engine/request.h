@@ -7,6 +7,7 @@
 #define FATHOM_ENGINE_REQUEST_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "../base/arena.h"
 #include "answer_text.h"
@@ -55,19 +56,18 @@ typedef struct request {
     int32_t n_prefilled;
     int32_t n_failed; /* steps in a row that could not be computed */
     double wait_seconds, prefill_seconds, decode_seconds;
-    bool has_run; /* was in a step */
     answer_text text;
     drawn drawn; /* the newest; the next is not drawn before the event of this one was told */
 
-    /* what is to be told: events.h */
-    bool is_in_events;
+    /* what is to be told, set by events.c alone: events.h has the table of states */
     bool has_untold_token; /* the last of q.ids */
-    fm_finish end;         /* why it has ended, FM_FINISH_NONE: it has not */
-    fm_status end_status;
+    fm_finish end;         /* why it has ended; FM_FINISH_NONE: it has not */
+    fm_status end_status;  /* FM_OK, unless `end` is FM_FINISH_ERROR */
     struct request *next_event;
 
     /* the queue's */
-    bool is_queued; /* and had no step yet */
+    bool is_queued; /* was submitted, and had no step yet. Once the stepping thread has taken the
+                       request, no other looks at it */
     atomic_bool cancelled;
     struct request *next_submitted;
     struct request *next_live;
@@ -106,7 +106,9 @@ static inline bool request_is_cancelled(request *r) {
     return atomic_load_explicit(&r->cancelled, memory_order_relaxed);
 }
 
+/** The request of a sequence that the scheduler names. */
 static inline request *request_of(sequence *q) {
+    _Static_assert(offsetof(request, q) == 0, "a request begins with its sequence");
     return (request *)(void *)q;
 }
 

@@ -307,20 +307,30 @@ static fm_status read_span(fm_engine *e, const paged_sequence *pages, int32_t n,
     return FM_OK;
 }
 
-bool saved_read_rows(fm_engine *e, const saved *s, int32_t n_tokens, paged_sequence *pages,
-                     fm_status *status) {
+static fm_status read_rows(fm_engine *e, const saved *s, int32_t n_tokens, paged_sequence *pages,
+                           fm_error *err) {
     const uint8_t *rows = s->rows;
-    *status = FM_OK;
-    while (*status == FM_OK && pages->n_tokens < n_tokens) {
+    while (pages->n_tokens < n_tokens) {
         int32_t first = pages->n_tokens, rest = s->n_rows - first;
         int32_t n_saved = rest < FM_CACHE_PAGE_ROWS ? rest : FM_CACHE_PAGE_ROWS;
         int32_t n = n_tokens - first < n_saved ? n_tokens - first : n_saved;
         page_copies copies; /* none: nobody else holds the pages of this sequence */
-        if (!paging_reserve(&e->paging, pages, n, &copies)) break;
-        *status = read_span(e, pages, n_saved, &rows);
-        if (*status == FM_OK) paging_commit(&e->paging, pages, s->ids + first, n);
+        if (!paging_reserve(&e->paging, pages, n, &copies))
+            return error_set(err, FM_ERR_MEMORY,
+                             "there are no free pages for the %d saved tokens: let a request end "
+                             "first, or give the engine more cache_tokens",
+                             (int)n_tokens);
+        fm_status status = read_span(e, pages, n_saved, &rows);
+        if (status != FM_OK)
+            return error_set(err, status, "the device failed: %s", fm_status_text(status));
+        paging_commit(&e->paging, pages, s->ids + first, n);
     }
-    if (pages->n_tokens == n_tokens) return true;
-    paging_release(&e->paging, pages);
-    return false;
+    return FM_OK;
+}
+
+fm_status saved_read_rows(fm_engine *e, const saved *s, int32_t n_tokens, paged_sequence *pages,
+                          fm_error *err) {
+    fm_status status = read_rows(e, s, n_tokens, pages, err);
+    if (status != FM_OK) paging_release(&e->paging, pages);
+    return status;
 }

@@ -44,9 +44,9 @@ void saved_close(saved *s);
 /** Fills what the request section says into a request; its pointers go into `memory`. */
 fm_status saved_read_request(const saved *s, arena *memory, fm_request *out, fm_error *err);
 
-/** Gives an empty sequence the file's rows of its first n_tokens <= n_rows tokens. False when there are
- * no pages for them: it is empty then. */
-bool saved_read_rows(fm_engine *e, const saved *s, int32_t n_tokens, paged_sequence *pages,
-                     fm_status *status);
+/** Gives an empty sequence the file's rows of its first n_tokens <= n_rows tokens. FM_ERR_MEMORY when
+ * there are no pages for them, or the device's status; the sequence is empty then. */
+fm_status saved_read_rows(fm_engine *e, const saved *s, int32_t n_tokens, paged_sequence *pages,
+                          fm_error *err);
 
 #endif

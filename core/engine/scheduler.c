@@ -1,4 +1,7 @@
-/* scheduler.c - plans steps: generating sequences, then prompts, then those that wait. */
+/*
+ * scheduler.c - plans steps: generating sequences, then prompts, then those that wait. What a model's
+ * state that cannot be cut asks of a plan is in scheduler_state.c.
+ */
 #include "scheduler.h"
 
 #include <assert.h>
@@ -6,8 +9,7 @@
 #include <string.h>
 
 #include "../backend.h"
-
-enum { STATE_UNKNOWN = -1 };
+#include "scheduler_state.h"
 
 fm_status scheduler_new(paging *p, int32_t max_running, int32_t max_chunk, scheduler *out,
                         fm_error *err) {
@@ -40,54 +42,10 @@ void scheduler_free(scheduler *s) {
     *s = (scheduler){0};
 }
 
-/* ---- State that cannot be cut ------------------------------------------------------------------ */
-
-/** Goes back to the longest prefix whose state the sequence's place has or a slot has: nowhere when
- * that is all. What a window has lost on the way cannot be gone back over; it then holds nothing.
- * Returns the number of tokens given up. No commit may come between this and the step: it could give
- * the slot to another. */
-static int32_t go_back(scheduler *s, sequence *q) {
-    int32_t n = q->pages.n_tokens, slot;
-    if (!s->has_state || q->n_state == n) return 0;
-    if (q->n_state > n) q->n_state = STATE_UNKNOWN; /* tokens that were taken back */
-    int32_t to = paging_saved(s->p, &q->pages, n, &slot);
-    if (to < q->n_state) to = q->n_state;
-    if (!paging_rollback(s->p, &q->pages, n - to)) paging_release(s->p, &q->pages);
-    return n - q->pages.n_tokens;
-}
-
-/** The same for one that waits: what it gives up was found computed and is not used. */
-static void go_back_waiting(scheduler *s, sequence *q) {
-    int32_t n_lost = go_back(s, q);
-    q->n_shared = q->n_shared > n_lost ? q->n_shared - n_lost : 0;
-}
-
-/** What a running sequence's place needs to have the state of its tokens. */
-static int32_t load_of(const scheduler *s, const sequence *q) {
-    int32_t n = q->pages.n_tokens, slot;
-    if (!s->has_state || q->n_state == n) return SCHEDULE_LOAD_NONE;
-    if (n == 0) return SCHEDULE_LOAD_EMPTY;
-    int32_t n_saved = paging_saved(s->p, &q->pages, n, &slot);
-    assert(n_saved == n);
-    (void)n_saved;
-    return slot;
-}
-
-/** The most tokens from where a sequence stands that a part may have: a state is saved at each border
- * of a page that it comes to. */
-static int32_t part_limit(const scheduler *s, const sequence *q) {
-    if (s->p->slots.pool.n == 0) return INT32_MAX;
-    return FM_CACHE_PAGE_ROWS - q->pages.n_tokens % FM_CACHE_PAGE_ROWS;
-}
-
-/** Whether a sequence may begin with pages that another one computed. */
-static bool can_adopt(const scheduler *s) {
-    return s->p->share && (!s->has_state || s->p->slots.pool.n > 0);
-}
-
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
 void scheduler_add(scheduler *s, sequence *q) {
+    assert(!q->running && !q->waiting);
     q->previous = s->last;
     q->next = NULL;
     if (s->last)
@@ -97,8 +55,8 @@ void scheduler_add(scheduler *s, sequence *q) {
     s->last = q;
     q->waiting = true;
     q->place = -1;
-    q->n_state = STATE_UNKNOWN;
-    go_back_waiting(s, q); /* at once, so that nobody copies pages for its sake */
+    scheduler_state_forget(q);
+    scheduler_state_go_back_waiting(s, q); /* at once, so that nobody copies pages for its sake */
     s->n_waiting++;
 }
 
@@ -136,7 +94,7 @@ static void remove_running(scheduler *s, sequence *q) {
     s->places[--s->n_running] = q->place;
     q->running = false;
     q->place = -1;
-    q->n_state = STATE_UNKNOWN;
+    scheduler_state_forget(q);
 }
 
 void scheduler_remove(scheduler *s, sequence *q) {
@@ -180,8 +138,8 @@ static bool place(scheduler *s, sequence *q, int32_t n) {
     page_copies copies;
     if (!paging_reserve(s->p, &q->pages, n, &copies)) return false;
     for (int32_t i = 0; i < copies.n; i++) s->copies[s->n_copies++] = copies.items[i];
-    s->parts[s->n_parts++] =
-        (schedule_part){.q = q, .n_tokens = n, .load = load_of(s, q), .copies = copies.n > 0};
+    s->parts[s->n_parts++] = (schedule_part){
+        .q = q, .n_tokens = n, .load = scheduler_state_load(s, q), .copies = copies.n > 0};
     return true;
 }
 
@@ -222,7 +180,7 @@ static bool computes_span_of(const sequence *r, const sequence *q) {
 static bool is_being_computed(const scheduler *s, int32_t i) {
     const sequence *q = s->running[i];
     int32_t start = q->pages.n_tokens;
-    if (!can_adopt(s) || start % FM_CACHE_PAGE_ROWS != 0) return false;
+    if (!scheduler_state_can_adopt(s) || start % FM_CACHE_PAGE_ROWS != 0) return false;
     if (q->pages.n_nodes != start / FM_CACHE_PAGE_ROWS) return false;
     if (start + FM_CACHE_PAGE_ROWS >= q->n_ids) return false;
     for (int32_t r = 0; r < i; r++)
@@ -231,17 +189,19 @@ static bool is_being_computed(const scheduler *s, int32_t i) {
 }
 
 static void adopt(scheduler *s, sequence *q) {
-    int32_t snapshot; /* load_of finds it again for the step that needs it */
-    if (!can_adopt(s)) return;
+    int32_t snapshot; /* scheduler_state_load finds it again for the step that needs it */
+    if (!scheduler_state_can_adopt(s)) return;
     q->n_shared += paging_adopt(s->p, &q->pages, q->ids, q->n_ids, &snapshot);
 }
 
-/** Places a chunk of running sequence i's prompt, as much of it as there is budget and pages for. */
+/** Places a chunk of running sequence i's prompt, as much of it as there is budget and pages for. What
+ * those that run hold is not taken for it: where pages run out it gets a half, a quarter, and so on. */
 static void place_chunk(scheduler *s, int32_t i, int32_t *budget) {
     sequence *q = s->running[i];
     adopt(s, q);
     if (is_being_computed(s, i)) return;
-    int32_t n = pending(q) < *budget ? pending(q) : *budget, limit = part_limit(s, q);
+    int32_t n = pending(q) < *budget ? pending(q) : *budget,
+            limit = scheduler_state_part_limit(s, q);
     if (n > limit) n = limit;
     while (n > 0 && !place(s, q, n))
         if (!strip_waiting(s)) n /= 2;
@@ -327,7 +287,7 @@ static void admit(scheduler *s, sequence *q) {
 static void plan_admissions(scheduler *s, int32_t *budget) {
     while (*budget > 0 && s->n_running < s->max_running && s->first) {
         sequence *q = next_waiting(s);
-        go_back_waiting(s, q); /* its slot may be another's by now */
+        scheduler_state_go_back_waiting(s, q); /* its slot may be another's by now */
         adopt(s, q);
         if (!has_room(s, q)) return;
         admit(s, q);
@@ -340,7 +300,7 @@ static void plan_admissions(scheduler *s, int32_t *budget) {
 void scheduler_plan(scheduler *s) {
     int32_t budget = s->max_chunk;
     s->n_parts = s->n_copies = s->n_saves = 0;
-    for (int32_t i = 0; i < s->n_running; i++) go_back(s, s->running[i]);
+    for (int32_t i = 0; i < s->n_running; i++) scheduler_state_go_back(s, s->running[i]);
     plan_newest(s);
     plan_prompts(s, &budget);
     plan_admissions(s, &budget);
@@ -353,20 +313,17 @@ void scheduler_done(scheduler *s) {
         sequence *q = s->parts[i].q;
         int32_t slot =
             paging_commit(s->p, &q->pages, q->ids + q->pages.n_tokens, s->parts[i].n_tokens);
-        if (slot >= 0) s->saves[s->n_saves++] = (schedule_save){q, slot};
-        q->n_state = q->pages.n_tokens;
+        scheduler_state_done(s, q, slot);
     }
-    s->n_parts = 0;
 }
 
 void scheduler_failed(scheduler *s) {
     for (int32_t i = 0; i < s->n_parts; i++) {
         paged_sequence *pages = &s->parts[i].q->pages;
-        s->parts[i].q->n_state = STATE_UNKNOWN;
+        scheduler_state_forget(s->parts[i].q);
         if (s->parts[i].copies)
             paging_release(s->p, pages);
         else
             paging_unreserve(s->p, pages);
     }
-    s->n_parts = 0;
 }

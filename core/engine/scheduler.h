@@ -33,7 +33,7 @@ typedef struct sequence {
 
     /* the scheduler's */
     struct sequence *previous, *next; /* in the list of those that wait */
-    bool running, waiting;
+    bool running, waiting;            /* which list it is in: one of them, or neither */
     int32_t place;       /* 0 … max_running - 1 while it runs, no other's; -1 while it waits */
     int32_t n_state;     /* tokens whose state its place has; -1: unknown */
     int32_t n_shared;    /* tokens that were found computed */
@@ -68,23 +68,26 @@ typedef struct scheduler {
     paging *p;
     int32_t max_running; /* sequences that hold a place */
     int32_t max_chunk;   /* prompt tokens of a step */
-    bool has_state;      /* sequences have state that cannot be cut: scheduler_new sets it when the
-                            paging has slots; the owner does, before the first sequence, when there is
-                            state and nothing is shared */
-    sequence **running;  /* [n_running] in the order of admission */
-    int32_t *places;     /* [max_running] from n_running on: those that are free */
+
+    /* sequences */
+    sequence **running; /* [n_running] in the order of admission */
+    int32_t *places;    /* [max_running] from n_running on: those that are free */
     int32_t n_running;
     sequence *first, *last; /* that wait; those that ran before stand in front */
     int32_t n_waiting;
-    schedule_tenant
-        *tenants;       /* [n_tenants] of those that run, by hash: made anew for each look through
-                                 those that wait */
-    uint64_t n_tenants; /* a power of two, twice max_running at least */
+    schedule_tenant *tenants; /* [n_tenants] of those that run, by hash: made anew for each look
+                                 through those that wait */
+    uint64_t n_tenants;       /* a power of two, twice max_running at least */
 
-    schedule_part *parts; /* [n_parts] the step */
+    /* the step, to be read until the next is planned, save for sequences that were removed */
+    schedule_part *parts; /* [n_parts] */
     int32_t n_parts;
     page_copy *copies; /* [n_copies] to be made before the step's rows are written */
     int32_t n_copies;
+
+    /* state that cannot be cut */
+    bool has_state;       /* there is some: scheduler_new sets it when the paging has slots; the
+                             owner does, before the first sequence, when nothing is shared */
     schedule_save *saves; /* [n_saves] to be made in this order after the step, before the next plan
                              and before a sequence is removed: one may take another's slot over */
     int32_t n_saves;

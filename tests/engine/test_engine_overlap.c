@@ -94,8 +94,8 @@ static void overlap_events_come_while_the_next_step_computes(void **state) {
     expect_log(true, 2, 1, 1, "sw|eEeE|");
 }
 
-/** More rows than a group takes: all events come beside the first. */
-static void overlap_events_come_beside_the_first_group(void **state) {
+/** More rows than a block takes: all events come beside the first. */
+static void overlap_events_come_beside_the_first_block(void **state) {
     (void)state;
     enum { N = ACTIVATIONS_LOGIT_ROWS + 3 };
     char wanted[LATE_LOG_SIZE] = "swsw|s";
@@ -350,7 +350,7 @@ static void overlap_failing_step_tells_what_was_to_come(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overlap_events_come_while_the_next_step_computes),
-        cmocka_unit_test(overlap_events_come_beside_the_first_group),
+        cmocka_unit_test(overlap_events_come_beside_the_first_block),
         cmocka_unit_test(overlap_callbacks_have_the_callers_environment),
         IN_DIR(overlap_forks_and_files_go_on_from_what_was_told),
         cmocka_unit_test(overlap_what_is_to_come_counts_as_active),

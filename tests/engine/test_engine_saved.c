@@ -1,6 +1,6 @@
 /*
  * test_engine_saved.c - what a file keeps of a request, to the last field; what it is restored with;
- * windows that have lost rows; and models that differ in one number.
+ * windows that have lost rows; models that differ in one number; and engines whose pages are taken.
  */
 #include "alike.h"
 #include "script.h"
@@ -253,6 +253,60 @@ static void engine_restore_refuses_a_model_that_differs_in_one_number(void **sta
     }
 }
 
+/* ---- Without free pages ------------------------------------------------------------------------ */
+
+enum { N_SAVED = 128, N_LONG = 180 /* tokens, which leave one page of the engine's four */ };
+
+/** A prefix that finds one page and not two is refused with what to do, and keeps none; a request runs
+ * its tokens again. Once there are pages both have them. */
+static void engine_restore_without_free_pages(void **state) {
+    char prefix[TEMP_PATH_SIZE], path[TEMP_PATH_SIZE];
+    temp_dir_path(*state, "prefix", prefix);
+    temp_dir_path(*state, "sequence", path);
+    fm_model *m = asked_open(LLAMA, &params);
+    asked saved = {.max_new = 20}, full = {.max_new = 5};
+    asked_fill(&saved, 0, N_SAVED + 2, 1, fm_model_vocab_size(m));
+    asked_fill(&full, 0, N_LONG, 2, fm_model_vocab_size(m));
+    const answer wanted = asked_alone(m, &saved);
+    static answer first, beside, got[2];
+    first = beside = got[0] = got[1] = (answer){0};
+
+    fm_engine *e = asked_engine(m, NULL);
+    uint64_t id = asked_submit(e, &saved, &first);
+    while (first.n < 1) asked_step(e);
+    int32_t n = 0;
+    save(e, id, path);
+    got[0] = got[1] = first;
+    assert_int_equal(fm_engine_save_prefix(e, 0, saved.ids, N_SAVED, prefix, &n, NULL), FM_OK);
+    assert_int_equal(n, N_SAVED);
+    fm_engine_free(e);
+
+    e = asked_engine(m, &(fm_engine_params){.cache_tokens = MAX_CONTEXT});
+    asked_submit(e, &full, &beside);
+    while (beside.n < 1) asked_step(e);
+    fm_error err = {0};
+    assert_int_equal(fm_engine_restore_prefix(e, 0, prefix, &n, &err), FM_ERR_MEMORY);
+    assert_int_equal(n, 0);
+    assert_non_null(strstr(err.text, "no free pages for the 128 saved tokens"));
+    assert_int_equal(e->prompt.n_pages, 0);
+    restore(e, path, &(fm_restore){.on_event = answer_keep, .user = &got[0]});
+    step_to_end(e);
+    assert_int_equal(beside.end.finish, FM_FINISH_LENGTH);
+    answer_expect("run again", &got[0], &wanted);
+    assert_true(got[0].end.n_shared < N_SAVED);
+
+    paging_drop_cached(&e->paging);
+    assert_int_equal(fm_engine_restore_prefix(e, 0, prefix, &n, NULL), FM_OK);
+    assert_int_equal(n, N_SAVED);
+    restore(e, path, &(fm_restore){.on_event = answer_keep, .user = &got[1]});
+    step_to_end(e);
+    answer_expect("with its rows", &got[1], &wanted);
+    assert_true(got[1].end.n_shared >= N_SAVED);
+    pages_expect_all_back(e);
+    fm_engine_free(e);
+    fm_model_close(m);
+}
+
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, temp_dir_setup, temp_dir_teardown)
 
 int main(void) {
@@ -261,6 +315,7 @@ int main(void) {
         IN_DIR(engine_restored_request_is_its_tenant_s),
         IN_DIR(engine_saved_request_leaves_out_what_its_window_lost),
         IN_DIR(engine_restore_refuses_a_model_that_differs_in_one_number),
+        IN_DIR(engine_restore_without_free_pages),
     };
     return cmocka_run_group_tests_name("test_engine_saved", tests, NULL, NULL);
 }

@@ -3,22 +3,17 @@
  * whatever chunks and threads, fresh, from a cached prefix, after preemption, forked and restored. The
  * reference is each request alone in an engine of its own, its prompt in one chunk, on one thread.
  *
- * Every request of a batch is compared, so that each is the neighbour of the others. Under a sanitizer,
- * on a device that computes late and on two devices, every third cell of a row is run, with both every
- * eighth; on a device other than the CPU, where there are no threads to vary, every fourth: in each row
- * others, so that no cell of all rows is left out (is_left_out).
+ * What is varied stands in the tables under "The matrix": models, ways of cutting the work, batches and
+ * states; and how much of it is run where a cell takes longer.
  */
-#include "asked.h"
-#include "engine/engine.h"
+#include "cell.h"
 #include "support/suite_model.h"
-#include "support/temp_dir.h"
 
-enum {
-    N_ASKED = 16,
-    ALL = 2048,        /* a chunk that takes all prompts of a batch at once */
-    MAX_CONTEXT = 256, /* four pages */
-    MAX_BROKEN = 3,    /* steps of a run that are denied a page */
-};
+#ifndef SUITE_RUNS_AGAIN
+#define SUITE_RUNS_AGAIN 0 /* late_suite.h and places_suite.h say 1 */
+#endif
+
+enum { ALL = 2048 }; /* a chunk that takes all prompts of a batch at once */
 
 static suite_model suite;
 
@@ -75,234 +70,33 @@ static void make_asked(asked out[N_ASKED], int32_t vocab) {
     }
 }
 
-/* ---- One cell -------------------------------------------------------------------------------- */
+/* ---- The matrix -------------------------------------------------------------------------------- */
 
-/** A batch in one state. Request k of it is asked[(first + k) % N_ASKED]. */
-typedef struct cell {
-    fm_model *model;
-    const asked *asked;   /* [N_ASKED] */
-    const answer *wanted; /* [N_ASKED] */
-    int32_t first, n;
-    const temp_dir *dir;
+/** A test each. Directories are those of tests/data/oracle. */
+static const struct model_row {
+    const char *test, *dir, *dtype;
+} model_rows[] = {
+    {"matrix_llama_mha_f32_gives_one_answer", "llama_mha", "f32"},
+    {"matrix_llama_mha_bf16_gives_one_answer", "llama_mha", "bf16"},
+    {"matrix_v3_groups_f32_gives_one_answer", "v3_groups", "f32"},
+    {"matrix_v3_groups_bf16_gives_one_answer", "v3_groups", "bf16"},
+    {"matrix_qwen2_window_f32_gives_one_answer", "qwen2_window", "f32"},
+};
 
-    answer got[N_ASKED];
-    uint64_t id[N_ASKED];
-    int32_t n_steps[N_ASKED]; /* that began since it was submitted; 0: it was not */
-    answer second[N_ASKED];   /* of forks and restored requests */
-    bool has_second[N_ASKED];
-    int32_t n_rows[N_ASKED]; /* of its file that need not be computed again */
-    int32_t n_seconds, n_broken;
-    int64_t n_preempted, n_shared; /* of all last events */
-} cell;
+/** How a step is cut: tokens of prompts in it, and threads that share its rows. */
+static const struct cut {
+    int32_t chunk, n_threads;
+} cuts[] = {
+    {1, 1}, {7, 1}, {64, 1}, {ALL, 1}, /* on a device other than the CPU these alone */
+    {1, 2}, {7, 2}, {64, 2}, {ALL, 2},
+};
 
-static const asked *asked_of(const cell *c, int32_t k) {
-    return &c->asked[(c->first + k) % N_ASKED];
-}
-
-static const answer *wanted_of(const cell *c, int32_t k) {
-    return &c->wanted[(c->first + k) % N_ASKED];
-}
-
-static fm_engine *cell_engine(const cell *c, bool share, int32_t cache_tokens) {
-    return asked_engine(
-        c->model, &(fm_engine_params){.no_prefix_sharing = !share, .cache_tokens = cache_tokens});
-}
-
-static fm_engine *roomy_engine(const cell *c, bool share) {
-    return cell_engine(c, share, 2 * N_ASKED * MAX_CONTEXT);
-}
-
-/** Steps all requests to their end; request k comes before step 2 * (k % 4). */
-static void cell_run(cell *c, fm_engine *e, void (*before_step)(cell *c, fm_engine *e)) {
-    int32_t active = 1;
-    for (int32_t step_number = 0; active > 0 || step_number <= 6; step_number++) {
-        for (int32_t k = 0; k < c->n; k++) {
-            if (2 * (k % 4) == step_number) c->id[k] = asked_submit(e, asked_of(c, k), &c->got[k]);
-            if (2 * (k % 4) <= step_number) c->n_steps[k]++;
-        }
-        if (before_step) before_step(c, e);
-        active = asked_step(e);
-    }
-}
-
-static void expect_all_right(cell *c) {
-    for (int32_t k = 0; k < c->n; k++) {
-        answer_expect("request", &c->got[k], wanted_of(c, k));
-        c->n_preempted += c->got[k].end.n_preempted;
-        c->n_shared += c->got[k].end.n_shared;
-    }
-}
-
-/** Whether it is time for request k to be forked or saved: some while their prompts are read, others
- * half-way through their answers. */
-static bool is_time(const cell *c, int32_t k) {
-    if (c->has_second[k] || c->got[k].n_ends > 0 || c->n_steps[k] < 3) return false;
-    return (c->first + k) % 2 || c->got[k].n >= asked_of(c, k)->max_new / 2;
-}
-
-/** Begins the second answer of request k: what it has so far, less n_back tokens. */
-static void begin_second(cell *c, int32_t k, int32_t n_back) {
-    c->second[k] = c->got[k];
-    c->second[k].n -= n_back;
-    c->has_second[k] = true;
-    c->n_seconds++;
-}
-
-/* ---- States ---------------------------------------------------------------------------------- */
-
-static void run_fresh(cell *c) {
-    fm_engine *e = roomy_engine(c, true);
-    cell_run(c, e, NULL);
-    expect_all_right(c);
-    if (c->n == N_ASKED) assert_true(c->n_shared > 0); /* with those that run beside it */
-    fm_engine_free(e);
-}
-
-/** All prompts were read before, by requests that have ended. */
-static void run_hit(cell *c) {
-    fm_engine *e = roomy_engine(c, true);
-    answer unused[N_ASKED] = {{0}};
-    for (int32_t k = 0; k < c->n; k++) {
-        asked before = *asked_of(c, k);
-        before.max_new = 1;
-        asked_submit(e, &before, &unused[k]);
-    }
-    while (asked_step(e) > 0) {
-    }
-    cell_run(c, e, NULL);
-    expect_all_right(c);
-    for (int32_t k = 0; k < c->n; k++)
-        assert_true(c->got[k].end.n_shared >= (asked_of(c, k)->n_ids - 1) / 64 * 64);
-    fm_engine_free(e);
-}
-
-/** Denies the next page to a sequence that generates, which is always at the cost of the one admitted
- * last. */
-static void break_a_step(cell *c, fm_engine *e) {
-    for (int32_t i = 0; i < e->scheduler.n_running; i++) {
-        const sequence *q = e->scheduler.running[i];
-        int32_t n = q->pages.n_tokens;
-        if (n == 0 || n % FM_CACHE_PAGE_ROWS != 0 || q->n_ids != n + 1) continue;
-        if (c->n_broken == MAX_BROKEN) return;
-        page_pool_fail_in(&e->paging.classes[0].pool, 1);
-        c->n_broken++;
-        return;
-    }
-}
-
-static void run_preempted_with(cell *c, bool share) {
-    fm_engine *e = roomy_engine(c, share);
-    cell_run(c, e, break_a_step);
-    expect_all_right(c);
-    assert_true(c->n_broken > 0);
-    assert_int_equal(c->n_preempted, c->n_broken);
-    if (c->n == 1) assert_int_equal(c->got[0].end.n_preempted, c->n_broken);
-    if (!share) assert_int_equal(c->n_shared, 0);
-    fm_engine_free(e);
-}
-
-static void run_preempted(cell *c) {
-    run_preempted_with(c, true);
-}
-
-static void run_preempted_unshared(cell *c) {
-    run_preempted_with(c, false);
-}
-
-/** The least caches that an engine may have: one context. */
-static void run_cramped_with(cell *c, bool share) {
-    fm_engine *e = cell_engine(c, share, MAX_CONTEXT);
-    cell_run(c, e, NULL);
-    expect_all_right(c);
-    if (c->n == N_ASKED && c->first == 0) assert_true(c->n_preempted > 0);
-    fm_engine_free(e);
-}
-
-static void run_cramped(cell *c) {
-    run_cramped_with(c, true);
-}
-
-static void run_cramped_unshared(cell *c) {
-    run_cramped_with(c, false);
-}
-
-static void fork_some(cell *c, fm_engine *e) {
-    for (int32_t k = 0; k < c->n; k++) {
-        if (!is_time(c, k)) continue;
-        int32_t n_back = k % 4 < c->got[k].n ? k % 4 : c->got[k].n;
-        const fm_fork fork = {.n_back = n_back,
-                              .mask = asked_of(c, k)->mask,
-                              .on_event = answer_keep,
-                              .user = &c->second[k]};
-        fm_error err = {0};
-        begin_second(c, k, n_back);
-        if (fm_engine_fork(e, c->id[k], &fork, NULL, &err) != FM_OK) fail_msg("%s", err.text);
-    }
-}
-
-static void run_forked(cell *c) {
-    fm_engine *e = roomy_engine(c, true);
-    cell_run(c, e, fork_some);
-    expect_all_right(c);
-    assert_true(c->n_seconds > 0);
-    if (c->first == 0) assert_true(e->scheduler.n_copied > 0); /* it stands within a page */
-    for (int32_t k = 0; k < c->n; k++)
-        if (c->has_second[k]) answer_expect("fork", &c->second[k], wanted_of(c, k));
-    fm_engine_free(e);
-}
-
-static void saved_path(const cell *c, int32_t k, char *out) {
-    char name[32];
-    snprintf(name, sizeof name, "saved%d", (int)k);
-    temp_dir_path(c->dir, name, out);
-}
-
-/** All that are cached, unless a window has lost some; but the last token is run in any case. */
-static int32_t rows_of_file(const fm_engine *e, const request *r) {
-    int32_t n_ids = r->n_prompt + request_n_told(r);
-    for (int32_t c = 0; c < e->paging.n_classes; c++)
-        if (r->q.pages.first[c] > 0) return 0;
-    return r->q.pages.n_tokens < n_ids ? r->q.pages.n_tokens : n_ids - 1;
-}
-
-static void save_some(cell *c, fm_engine *e) {
-    for (int32_t k = 0; k < c->n; k++) {
-        if (!is_time(c, k)) continue;
-        char path[TEMP_PATH_SIZE];
-        fm_error err = {0};
-        saved_path(c, k, path);
-        begin_second(c, k, 0);
-        c->n_rows[k] = rows_of_file(e, queue_find(&e->queue, c->id[k]));
-        if (fm_engine_save(e, c->id[k], path, &err) != FM_OK) fail_msg("%s", err.text);
-    }
-}
-
-/** Those that were saved go on in another engine. */
-static void run_restored(cell *c) {
-    fm_engine *e = roomy_engine(c, true);
-    cell_run(c, e, save_some);
-    expect_all_right(c);
-    fm_engine_free(e);
-    e = roomy_engine(c, true);
-    for (int32_t k = 0; k < c->n; k++) {
-        char path[TEMP_PATH_SIZE];
-        fm_error err = {0};
-        saved_path(c, k, path);
-        const fm_restore how = {
-            .mask = asked_of(c, k)->mask, .on_event = answer_keep, .user = &c->second[k]};
-        if (c->has_second[k] && fm_engine_restore(e, path, &how, NULL, &err) != FM_OK)
-            fail_msg("%s", err.text);
-    }
-    while (asked_step(e) > 0) {
-    }
-    assert_true(c->n_seconds > 0);
-    for (int32_t k = 0; k < c->n; k++)
-        if (c->has_second[k]) {
-            answer_expect("restored", &c->second[k], wanted_of(c, k));
-            assert_true(c->second[k].end.n_shared >= c->n_rows[k]);
-        }
-    fm_engine_free(e);
-}
+/** Requests that run together, each the neighbour of the others, and all compared. The small ones are
+ * run twice: with request 0 first and with request 3. */
+static const struct batch {
+    int32_t n;
+    bool is_run_twice;
+} batches[] = {{1, true}, {2, true}, {5, false}, {16, false}};
 
 static const struct state {
     const char *name;
@@ -314,39 +108,50 @@ static const struct state {
     {"forked", run_forked},       {"restored", run_restored},
 };
 
-/* ---- All cells ------------------------------------------------------------------------------- */
+enum {
+    N_MODELS = sizeof model_rows / sizeof *model_rows,
+    N_CUTS = sizeof cuts / sizeof *cuts,
+    N_BATCHES = sizeof batches / sizeof *batches,
+    N_STATES = sizeof states / sizeof *states,
+};
 
-enum { N_STATES = sizeof states / sizeof *states };
+/** How much of the matrix is run: of each cut every nth of its batches and states, in each cut others, so
+ * that all batches are run in all states in some cut. n_cells is what that comes to for a model: whoever
+ * changes a table writes the number down that the test names. */
+typedef struct part {
+    const char *where;
+    int32_t n_cuts, every_nth, n_cells;
+} part;
 
-static const int32_t batches[] = {1, 2, 5, 16}, chunks[] = {1, 7, 64, ALL};
+#ifdef __SANITIZE_ADDRESS__
+static const part on_cpu = {"on the CPU, sanitized", N_CUTS, 3, 127};
+static const part again = {"late or on two devices, sanitized", N_CUTS, 8, 48};
+#else
+static const part on_cpu = {"on the CPU", N_CUTS, 1, 384};
+static const part again = {"late or on two devices", N_CUTS, 3, 127};
+#endif
+static const part elsewhere = {"on a device other than the CPU", 4, 4, 48};
 
-static fm_model_params params_of(const char *dtype, int32_t chunk, int32_t n_threads) {
-    const fm_model_params params = {.dtype = dtype,
-                                    .cache_dtype = dtype,
-                                    .n_threads = n_threads,
+static const part *part_here(void) {
+    if (!suite.is_cpu) return &elsewhere;
+    return SUITE_RUNS_AGAIN ? &again : &on_cpu;
+}
+
+static bool is_run(const part *p, int32_t cut, int32_t batch, int32_t state) {
+    return (cut + batch + state) % p->every_nth == 0;
+}
+
+/* ---- All cells --------------------------------------------------------------------------------- */
+
+static fm_model_params params_of(const struct model_row *row, const struct cut *cut) {
+    const fm_model_params params = {.dtype = row->dtype,
+                                    .cache_dtype = row->dtype,
+                                    .n_threads = cut->n_threads,
                                     .max_context = MAX_CONTEXT,
-                                    .max_chunk = chunk,
+                                    .max_chunk = cut->chunk,
                                     .max_sequences = N_ASKED,
                                     .deterministic = true};
     return suite_model_params(&suite, &params);
-}
-
-#ifdef __SANITIZE_ADDRESS__
-enum { SANITIZED = 3 };
-#else
-enum { SANITIZED = 1 };
-#endif
-#if defined TESTS_ENGINE_LATE_SUITE_H || defined TESTS_ENGINE_PLACES_SUITE_H
-enum { AGAIN = 3 };
-#else
-enum { AGAIN = 1 };
-#endif
-
-/** At most as many rows as a model has, so that every column is run in one of them. */
-static bool is_left_out(int32_t row, int32_t column) {
-    int32_t thinned = SANITIZED * AGAIN > 8 ? 8 : SANITIZED * AGAIN;
-    int32_t one_of = suite.is_cpu ? thinned : 4;
-    return (row + column) % one_of != 0;
 }
 
 static void run_cell(const cell *start, int32_t state, int32_t n, int32_t first) {
@@ -359,22 +164,43 @@ static void run_cell(const cell *start, int32_t state, int32_t n, int32_t first)
     free(c);
 }
 
-/** All batches and states of one model in one way of cutting the work. */
-static void run_row(const cell *start, int32_t row) {
-    for (int32_t b = 0; b < 4; b++)
-        for (int32_t s = 0; s < N_STATES; s++) {
-            if (is_left_out(row, b + s)) continue;
-            run_cell(start, s, batches[b], 0);
-            if (batches[b] <= 2) run_cell(start, s, batches[b], 3);
-        }
+/** What is run of one model in one cut; returns the number of cells. */
+static int32_t run_cut(const cell *start, const part *p, int32_t cut) {
+    int32_t n_cells = 0;
+    for (int32_t b = 0; b < N_BATCHES; b++)
+        for (int32_t s = 0; s < N_STATES; s++)
+            for (int32_t twice = 0; twice <= batches[b].is_run_twice; twice++) {
+                if (!is_run(p, cut, b, s)) continue;
+                run_cell(start, s, batches[b].n, 3 * twice);
+                n_cells++;
+            }
+    return n_cells;
 }
 
-static void run_matrix(const temp_dir *dir, const char *name, const char *dtype) {
-    char path[512];
-    asked asked_all[N_ASKED];
-    answer wanted[N_ASKED];
-    snprintf(path, sizeof path, TEST_DATA "/oracle/%s", name);
-    fm_model_params params = params_of(dtype, ALL, 1);
+/** One model, and a directory for its files. */
+typedef struct matrix {
+    const struct model_row *row;
+    temp_dir *dir;
+} matrix;
+
+static int matrix_setup(void **state) {
+    matrix *m = *state;
+    void *dir = NULL;
+    int status = temp_dir_setup(&dir);
+    m->dir = dir;
+    return status;
+}
+
+static int matrix_teardown(void **state) {
+    matrix *m = *state;
+    void *dir = m->dir;
+    return temp_dir_teardown(&dir);
+}
+
+/** What requests of the model give alone, their prompts in one chunk, on one thread. */
+static void make_wanted(const struct model_row *row, const char *path, asked *asked_all,
+                        answer *wanted) {
+    const fm_model_params params = params_of(row, &(struct cut){ALL, 1});
     fm_model *m = asked_open(path, &params);
     make_asked(asked_all, fm_model_vocab_size(m));
     for (int32_t i = 0; i < N_ASKED; i++) {
@@ -382,37 +208,54 @@ static void run_matrix(const temp_dir *dir, const char *name, const char *dtype)
         answer_expect_logprobs(&asked_all[i], &wanted[i]);
     }
     fm_model_close(m);
-    for (int32_t row = 0; row < (suite.is_cpu ? 8 : 4); row++) {
-        params = params_of(dtype, chunks[row % 4], 1 + row / 4);
-        cell start = {.asked = asked_all, .wanted = wanted, .dir = dir};
-        start.model = asked_open(path, &params);
-        print_message("%s, %s: chunk %d, %d thread%s\n", name, dtype, params.max_chunk,
-                      params.n_threads, params.n_threads > 1 ? "s" : "");
-        run_row(&start, row);
-        fm_model_close(start.model);
-    }
 }
 
-#define MATRIX(checkpoint, dtype)                                                                  \
-    static void matrix_##checkpoint##_##dtype##_gives_one_answer(void **state) {                   \
-        run_matrix(*state, #checkpoint, #dtype);                                                   \
+static void matrix_gives_one_answer(void **state) {
+    const matrix *m = *state;
+    const part *p = part_here();
+    char path[512];
+    asked asked_all[N_ASKED];
+    answer wanted[N_ASKED];
+    int32_t n_cells = 0;
+    snprintf(path, sizeof path, TEST_DATA "/oracle/%s", m->row->dir);
+    make_wanted(m->row, path, asked_all, wanted);
+    for (int32_t c = 0; c < p->n_cuts; c++) {
+        const fm_model_params params = params_of(m->row, &cuts[c]);
+        cell start = {.asked = asked_all, .wanted = wanted, .dir = m->dir};
+        print_message("%s, %s: chunk %d, %d thread%s\n", m->row->dir, m->row->dtype,
+                      params.max_chunk, params.n_threads, params.n_threads > 1 ? "s" : "");
+        start.model = asked_open(path, &params);
+        n_cells += run_cut(&start, p, c);
+        fm_model_close(start.model);
     }
-MATRIX(llama_mha, f32)
-MATRIX(llama_mha, bf16)
-MATRIX(v3_groups, f32)
-MATRIX(v3_groups, bf16)
-MATRIX(qwen2_window, f32)
+    print_message("%s: %d cells\n", p->where, n_cells);
+    assert_int_equal(n_cells, p->n_cells);
+}
 
-#define IN_DIR(test) cmocka_unit_test_setup_teardown(test, temp_dir_setup, temp_dir_teardown)
+/** However much of the matrix is run, each batch is run in each state. */
+static void matrix_leaves_no_batch_out_of_a_state(void **state) {
+    (void)state;
+    const part *const parts[] = {&on_cpu, &again, &elsewhere};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (int32_t b = 0; b < N_BATCHES; b++)
+            for (int32_t s = 0; s < N_STATES; s++) {
+                int32_t n = 0;
+                for (int32_t c = 0; c < parts[i]->n_cuts; c++) n += is_run(parts[i], c, b, s);
+                if (n == 0)
+                    fail_msg("%s: %d requests are not run in the state \"%s\"", parts[i]->where,
+                             batches[b].n, states[s].name);
+            }
+}
 
 int main(int argc, char **argv) {
-    const struct CMUnitTest tests[] = {
-        IN_DIR(matrix_llama_mha_f32_gives_one_answer),
-        IN_DIR(matrix_llama_mha_bf16_gives_one_answer),
-        IN_DIR(matrix_v3_groups_f32_gives_one_answer),
-        IN_DIR(matrix_v3_groups_bf16_gives_one_answer),
-        IN_DIR(matrix_qwen2_window_f32_gives_one_answer),
-    };
+    struct CMUnitTest tests[N_MODELS + 1] = {
+        cmocka_unit_test(matrix_leaves_no_batch_out_of_a_state)};
+    matrix all[N_MODELS];
+    for (int32_t i = 0; i < N_MODELS; i++) {
+        all[i] = (matrix){.row = &model_rows[i]};
+        tests[1 + i] = (struct CMUnitTest){model_rows[i].test, matrix_gives_one_answer,
+                                           matrix_setup, matrix_teardown, &all[i]};
+    }
     const suite_device device = suite_device_of(argc, argv);
     fm_error err = {0};
     bool is_there = suite_model_init(&suite, &device, TEST_DATA "/oracle/llama_mha", &err);

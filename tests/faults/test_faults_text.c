@@ -1,9 +1,10 @@
 /*
  * test_faults_text.c - the host's memory runs out at every allocation in turn while a tokenizer is
- * read, and while it encodes.
+ * read, while it encodes, and while the parts of an answer are read.
  */
 #include "each.h"
 #include "text/fixture.h"
+#include "text/parts_marks.h"
 
 /* A small vocabulary with the marks of a chat layout. */
 static const fixture_json small = {
@@ -64,11 +65,40 @@ static void faults_of_memory_are_reported_by_encoding(void **state) {
     fm_tokenizer_close(t);
 }
 
+/* ---- Parts of an answer ------------------------------------------------------------------------ */
+
+static void count_calls(void *user, const fm_part *part) {
+    int *n_calls = user;
+    *n_calls += part->kind == FM_PART_CALL;
+}
+
+/** A stream that has failed stays so, and a call whose arguments could not be read is not told. */
+static fm_status read_parts(void *user, fm_error *err) {
+    static const char text[] = "Well." CALLS V31_CALL("f", "{\"\\u0061\": 1, \"b\": 2}") CALLS_END;
+    fm_parts *p;
+    int n_calls = 0;
+    (void)user;
+    FM_TRY(fm_parts_new((fm_parts_format){"deepseek-v3.1", false}, count_calls, &n_calls, &p, err));
+    fm_status status = fm_parts_push(p, text, 7);
+    fm_status next = fm_parts_push(p, text + 7, sizeof text - 1 - 7), last = fm_parts_end(p);
+    if (status != FM_OK) assert_int_equal(next, status);
+    assert_int_equal(last, next);
+    assert_int_equal(n_calls, last == FM_OK);
+    fm_parts_free(p);
+    return last == FM_OK ? FM_OK : error_set(err, last, "%s", fm_status_text(last));
+}
+
+static void faults_of_memory_are_reported_by_the_parts_of_an_answer(void **state) {
+    (void)state;
+    assert_true(each_allocation_fails("parts", read_parts, NULL) >= 4);
+}
+
 int main(void) {
     alloc_watch_json();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(faults_of_memory_are_reported_by_a_tokenizer),
         cmocka_unit_test(faults_of_memory_are_reported_by_encoding),
+        cmocka_unit_test(faults_of_memory_are_reported_by_the_parts_of_an_answer),
     };
     return cmocka_run_group_tests_name("test_faults_text", tests, NULL, NULL);
 }

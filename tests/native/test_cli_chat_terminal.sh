@@ -173,6 +173,7 @@ chat_interrupt_ends_the_answer_and_not_the_program() {
     keys '\003'
     next_prompt
     expect_screen 'interrupted; /regen answers anew'
+    ! screen_has 'Ctrl-C once more' || complain "the interrupt was taken for one at the prompt"
     keys '/regen\r'
     until_true screen_has '/regen$' && until_true screen_has '^aa*'
     sleep 0.1

@@ -44,7 +44,29 @@ examples_many_answers_all() {
     cmp -s "$work/many" "$work/singles" || complain "other answers"
 }
 
+# The archive of text brings no model, no device and no shared library of ours.
+examples_count_tokens_needs_no_model() {
+    make_constant "$work/constant" 64
+    for text in '' Q 'Q Q' 'Some words, and 12 figures.'; do
+        run tokenize "$work/constant" "$text"
+        n=$(wc -w <"$work/out")
+        printf '%s' "$text" >"$work/text"
+        "$examples/count_tokens" "$work/constant" <"$work/text" >"$work/out" 2>"$work/err"
+        expect_output "$((n))"
+    done
+    command -v nm >/dev/null || { skip "no nm" && return; }
+    nm "$examples/count_tokens" >"$work/names"
+    grep -q ' T fm_tokenizer_encode$' "$work/names" || complain "not the archive"
+    ! grep -E ' [Tt] (fm_model_|fm_engine_|device_|buf_)' "$work/names" >"$work/out" ||
+        complain "more than text: $(head -n 3 "$work/out")"
+}
+
 examples_say_what_is_wrong() {
+    run_example count_tokens
+    expect_status 2
+    run_example count_tokens "$work/absent"
+    expect_status 1
+    grep -q "^count_tokens: .*absent" "$work/err" || complain "count_tokens: no message"
     for name in one_answer many; do
         run_example $name
         expect_status 2

@@ -61,7 +61,7 @@ library_installs_header_library_and_program() {
     for file in bin/fathom include/fathom.h; do
         grep -qx "./$file" "$work/files" || complain "not installed: $file"
     done
-    [ "$(wc -l <"$work/files")" -eq 4 ] || complain "not 4 files: $(cat "$work/files")"
+    [ "$(wc -l <"$work/files")" -eq 5 ] || complain "not 5 files: $(cat "$work/files")"
     make_constant "$work/constant" 64
     program_before=$program
     program=$work/installed/bin/fathom

@@ -66,7 +66,7 @@ static void request_line_takes_every_key(void **state) {
                  "\"temperature\":1.5,\"top_p\":0.25,\"top_k\":40,\"min_p\":0.125,"
                  "\"repetition_penalty\":1.25,\"frequency_penalty\":-2,\"presence_penalty\":2,"
                  "\"logit_bias\":{\"12\":-5.5,\"0\":1},\"stop\":[\"a\",\"bc\"],\"logprobs\":20,"
-                 "\"tenant\":5,\"deadline_s\":2.5}");
+                 "\"parts\":false,\"tenant\":5,\"deadline_s\":2.5}");
     assert_string_equal(f->line.id.data, "\"a\\u000a\\u007f\"");
     assert_int_equal(r->max_new, 9);
     assert_true(r->sampling.seed == UINT64_MAX && f->line.has_seed);

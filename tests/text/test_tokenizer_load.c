@@ -213,6 +213,17 @@ static void tokenizer_load_open_needs_tokenizer_json_alone(void **state) {
 }
 
 /** The files beside tokenizer.json may be absent, but one that is there must be usable. */
+/** False, with the reason, where there are none: Emscripten makes a file. */
+static bool make_fifo(const char *path) {
+    struct stat made;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(stat(path, &made), 0);
+    if (S_ISFIFO(made.st_mode)) return true;
+    print_message("skip: no pipes in this file system\n");
+    assert_int_equal(remove(path), 0);
+    return false;
+}
+
 static void tokenizer_load_odd_files_are_refused(void **state) {
     const temp_dir *dir = *state;
     static const char *const files[] = {"tokenizer_config.json", "chat_template.jinja"};
@@ -223,7 +234,7 @@ static void tokenizer_load_odd_files_are_refused(void **state) {
         fm_error err = {0};
         static const char *const words[] = {"device or pipe", "is a directory", "leads nowhere"};
         temp_dir_path(dir, files[i / 3], path);
-        if (i % 3 == 0) assert_int_equal(mkfifo(path, 0600), 0);
+        if (i % 3 == 0 && !make_fifo(path)) continue;
         if (i % 3 == 1) assert_int_equal(mkdir(path, 0700), 0);
         if (i % 3 == 2) assert_int_equal(symlink("nowhere", path), 0);
         fm_status status = i % 3 == 2 ? FM_ERR_NOT_FOUND : FM_ERR_IO;

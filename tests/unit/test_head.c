@@ -27,7 +27,8 @@ static void fixture_open(fixture *f, int32_t vocab_size, int32_t max_rows) {
                                .max_sequences = max_rows,
                                .max_context = 64,
                                .n_threads = 2};
-    head_limits limits = {vocab_size, max_rows, max_rows * vocab_size};
+    const head_limits limits = {
+        .vocab_size = vocab_size, .max_rows = max_rows, .row_edits = vocab_size};
     size_t n = (size_t)vocab_size * (size_t)max_rows;
     *f = (fixture){0};
     if (device_open(&fm_backend_cpu, &params, (fm_log){0}, &f->dev, &err) != FM_OK ||

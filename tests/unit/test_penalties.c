@@ -134,11 +134,29 @@ static void penalties_off_edit_nothing(void **state) {
     penalties_free(&s);
 }
 
+/** Whatever is asked of a history that fills the context, its edits fit, and the limit is no larger than
+ * that needs. */
+static void penalties_limit_is_the_largest_bound(void **state) {
+    (void)state;
+    static const int32_t ids[MAX_HISTORY];
+    static const fm_logit_bias bias[FM_LOGIT_BIAS_MAX];
+    const int32_t vocabs[] = {1, V, FM_LOGIT_BIAS_MAX, FM_LOGIT_BIAS_MAX + MAX_HISTORY, 200000};
+    const fm_sampling p = {.repetition_penalty = 2.0f, .bias = bias, .n_bias = FM_LOGIT_BIAS_MAX};
+    for (size_t i = 0; i < sizeof vocabs / sizeof *vocabs; i++)
+        for (int32_t n_prompt = 1; n_prompt <= MAX_HISTORY; n_prompt += 13) {
+            const penalty_history full = {ids, n_prompt, ids, MAX_HISTORY - n_prompt};
+            int32_t limit = penalties_limit(vocabs[i], MAX_HISTORY);
+            assert_int_equal(penalties_bound(vocabs[i], &p, &full), limit);
+        }
+    assert_int_equal(penalties_limit(INT32_MAX, INT32_MAX), INT32_MAX);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(penalties_edit_as_defined),
         cmocka_unit_test(penalties_known_cases_have_their_numbers),
         cmocka_unit_test(penalties_off_edit_nothing),
+        cmocka_unit_test(penalties_limit_is_the_largest_bound),
     };
     return cmocka_run_group_tests_name("test_penalties", tests, NULL, NULL);
 }
