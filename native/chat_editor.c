@@ -141,6 +141,10 @@ static void set_up(chat_editor *e) {
     el_set(e->line, EL_GETCFN, read_char);
     /* In wide characters: el_set would make copies of the two texts that nothing frees. */
     el_wset(e->line, EL_ADDFN, L"fathom-paste", L"Take in a pasted text", paste);
+    /* With Ctrl-C a terminal drops what was written and not shown yet, and that may be the next
+     * prompt: neither while a line is typed nor while an answer comes. */
+    el_set(e->line, EL_SETTY, "-d", "+noflsh", NULL);
+    el_set(e->line, EL_SETTY, "-x", "+noflsh", NULL);
     el_source(e->line, NULL); /* the user's ~/.editrc */
     el_set(e->line, EL_BIND, paste_begin, "fathom-paste", NULL);
 }
