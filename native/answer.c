@@ -4,19 +4,19 @@
 #include "answer_rate.h"
 #include "display.h"
 #include "json_out.h"
-#include "reply.h"
 #include "terminal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* What one answer is made of; lives for one answer_run. */
+/* What one answer is made of; lives for one call. */
 typedef struct answer {
     const options *options;
     const session *session;
+    bool is_turn; /* of a conversation: the caller wants the text and catches the interrupts */
     fm_sampling sampling;
     uint64_t request; /* names it, for cancelling */
-    reply reply;
+    reply *reply;
     display display;
 } answer;
 
@@ -28,14 +28,14 @@ static bool stream(answer *a, const fm_event *event) {
         return display_write(&a->display, event->text, event->text_length) &&
                (!is_last || display_end(&a->display));
     if (is_last) return true;
-    int length =
-        snprintf(number, sizeof number, "%s%" PRId32, a->reply.ids.count > 1 ? " " : "", event->id);
+    int length = snprintf(number, sizeof number, "%s%" PRId32, a->reply->ids.count > 1 ? " " : "",
+                          event->id);
     return terminal_write(number, (size_t)length);
 }
 
 static bool on_event(void *user, const fm_event *event) {
     answer *a = user;
-    return reply_take(&a->reply, event) && (a->options->json || stream(a, event));
+    return reply_take(a->reply, event) && (a->options->json || stream(a, event));
 }
 
 static int answer_begin(answer *a, const fm_tokens *prompt) {
@@ -44,12 +44,12 @@ static int answer_begin(answer *a, const fm_tokens *prompt) {
     if (request.sampling.temperature > 0 && !a->options->has_seed)
         request.sampling.seed = reply_random_seed();
     a->sampling = request.sampling;
-    a->reply.has_text = a->session->tokenizer != NULL;
-    a->reply.keeps_text = a->reply.has_text && a->options->json;
-    a->reply.has_logprobs = request.n_logprobs != 0;
-    a->reply.has_parts = a->options->parts;
-    if (a->reply.has_parts)
-        a->reply.format = fm_parts_format_get(a->session->tokenizer, prompt->ids, prompt->count);
+    a->reply->has_text = a->session->tokenizer != NULL;
+    a->reply->keeps_text = a->reply->has_text && (a->options->json || a->is_turn);
+    a->reply->has_logprobs = request.n_logprobs != 0;
+    a->reply->has_parts = a->options->parts;
+    if (a->reply->has_parts)
+        a->reply->format = fm_parts_format_get(a->session->tokenizer, prompt->ids, prompt->count);
     if (!display_open(&a->display, a->session->tokenizer, prompt))
         return terminal_fail("out of memory for the answer");
     request.ids = prompt->ids;
@@ -67,8 +67,8 @@ static int answer_begin(answer *a, const fm_tokens *prompt) {
 static int answer_step(answer *a) {
     fm_error err = {0};
     int32_t active = 1;
-    const reply *r = &a->reply;
-    terminal_watch_interrupt();
+    const reply *r = a->reply;
+    if (!a->is_turn) terminal_watch_interrupt();
     while (active > 0) {
         fm_engine_step(a->session->engine, &active, &err);
         if (active > 0 && terminal_interrupted())
@@ -82,9 +82,9 @@ static int answer_step(answer *a) {
 }
 
 static int print_json(const answer *a) {
-    const fm_event *end = &a->reply.end;
+    const fm_event *end = &a->reply->end;
     cJSON *object = cJSON_CreateObject();
-    bool ok = object && reply_add_json(&a->reply, object) &&
+    bool ok = object && reply_add_json(a->reply, object) &&
               cJSON_AddNumberToObject(object, "prompt_tokens", end->n_prompt) &&
               cJSON_AddNumberToObject(object, "generated_tokens", end->n_generated) &&
               json_out_rate(object, "prefill_tokens_per_s", answer_prefill_rate(end)) &&
@@ -94,7 +94,7 @@ static int print_json(const answer *a) {
 }
 
 static void print_stats(const answer *a) {
-    const fm_event *end = &a->reply.end;
+    const fm_event *end = &a->reply->end;
     char seed[40] = "", whole[24] = "";
     if (a->sampling.temperature > 0)
         snprintf(seed, sizeof seed, ", seed %" PRIu64, a->sampling.seed);
@@ -114,16 +114,28 @@ int answer_check_options(const options *o) {
     return STATUS_DONE;
 }
 
-int answer_run(const options *o, const session *s, const fm_tokens *prompt) {
-    answer a = {.options = o, .session = s};
-    int status = answer_begin(&a, prompt);
-    if (status == STATUS_DONE) status = answer_step(&a);
-    if (status == STATUS_DONE && o->json)
-        status = print_json(&a);
+static int run(answer *a, const fm_tokens *prompt) {
+    int status = answer_begin(a, prompt);
+    if (status == STATUS_DONE) status = answer_step(a);
+    if (status == STATUS_DONE && a->options->json)
+        status = print_json(a);
     else if (status == STATUS_DONE)
         terminal_write("\n", 1);
-    if (status == STATUS_DONE && o->stats) print_stats(&a);
-    display_close(&a.display);
-    reply_free(&a.reply);
+    if (status == STATUS_DONE && a->options->stats) print_stats(a);
+    display_close(&a->display);
     return status;
+}
+
+int answer_run(const options *o, const session *s, const fm_tokens *prompt) {
+    reply r = {0};
+    answer a = {.options = o, .session = s, .reply = &r};
+    int status = run(&a, prompt);
+    reply_free(&r);
+    return status;
+}
+
+int answer_turn(const options *o, const session *s, const fm_tokens *prompt, reply *out) {
+    answer a = {.options = o, .session = s, .is_turn = true, .reply = out};
+    *out = (reply){0};
+    return run(&a, prompt);
 }

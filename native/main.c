@@ -20,11 +20,15 @@ static const command commands[] = {
      "  fathom generate models/smollm2 -p @story.txt --temperature 0.8 --top-p 0.95 --seed 7\n"
      "  fathom generate models/smollm2 --batch questions.jsonl -n 64 --parallel 8\n",
      cmd_generate},
-    {"chat", COMMAND_CHAT, 1, "chat MODEL -p TEXT|@FILE|- [--system TEXT] [--template NAME]",
-     "Asks one question in one of the built-in layouts, the one that fits the vocabulary.\n"
-     "A template that the checkpoint brings is evaluated by fathom template; here chatml comes "
-     "without a\n"
-     "default system text.",
+    {"chat", COMMAND_CHAT, 1, "chat MODEL [-p TEXT|@FILE|-] [--system TEXT] [--template NAME]",
+     "Asks one question with -p; else a conversation, typed on a terminal or read from the input.\n"
+     "A line is a question, and one that ends with \\ goes on in the next; /help lists the "
+     "commands.\n"
+     "What is typed is kept in ~/.local/state/fathom/history (or under $XDG_STATE_HOME).\n"
+     "The layout is a built-in one, by default the one that fits the vocabulary; a template that "
+     "the\n"
+     "checkpoint brings is evaluated by fathom template.",
+     "  fathom chat models/smollm2\n"
      "  fathom chat models/smollm2 -p 'Why is the sky blue?'\n"
      "  fathom chat models/smollm2 -p @question.txt --system 'Answer in one sentence.'\n",
      cmd_chat},

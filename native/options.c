@@ -38,6 +38,7 @@ enum {
     MAX_CACHE_TOKENS = 1 << 30,
     MAX_SEQUENCES = 256,
     DEFAULT_SEQUENCES = 16,
+    DEFAULT_MAX_NEW = 128, /* tokens */
 };
 
 #define FIELD(name) offsetof(options, name)
@@ -54,7 +55,7 @@ static const option_row option_rows[] = {
     {"parallel", 0, OPTION_COUNT, FIELD(sequences), 1, MAX_SEQUENCES, COMMAND_GENERATE, "N",
      "sequences of a batch at a time (16)"},
     {NULL, 'n', OPTION_COUNT, FIELD(max_new), 0, MAX_CONTEXT, ANSWERING, "N",
-     "new tokens at most (128; 0: until the context is full)"},
+     "new tokens at most (128, in a conversation 0; 0: until the context is full)"},
     {"system", 0, OPTION_TEXT, FIELD(system), 0, 0, COMMAND_CHAT, "TEXT",
      "a system message before the question"},
     {"template", 0, OPTION_CHOICE, FIELD(layout), 0, 0, COMMAND_CHAT,
@@ -291,7 +292,7 @@ int options_parse(const command *c, int argc, char **argv, options *out) {
     word_list list = {argc, argv, 1};
     int n_words = 0, status = STATUS_DONE;
     bool only_words = false; /* behind "--" */
-    *out = (options){.command = c, .max_new = 128, .top_p = 1, .logprobs = -1};
+    *out = (options){.command = c, .max_new = -1, .top_p = 1, .logprobs = -1};
     while (status == STATUS_DONE && list.at < argc) {
         const char *word = argv[list.at];
         if (!only_words && strcmp(word, "--") == 0) {
@@ -348,6 +349,12 @@ int32_t options_sequences(const options *o) {
     return o->sequences > 0 ? o->sequences : DEFAULT_SEQUENCES;
 }
 
+/* Whoever reads along can end an answer that goes on and on; a program can not. */
+static int32_t max_new(const options *o) {
+    if (o->max_new >= 0) return o->max_new;
+    return o->command->bit == COMMAND_CHAT && !o->prompt ? 0 : DEFAULT_MAX_NEW;
+}
+
 /* The library writes "the tokens' own" as -1 and "none" as 0. */
 fm_request options_request(const options *o) {
     fm_sampling sampling = {
@@ -361,7 +368,7 @@ fm_request options_request(const options *o) {
         .seed = o->seed,
     };
     return (fm_request){
-        .max_new = o->max_new,
+        .max_new = max_new(o),
         .sampling = sampling,
         .n_logprobs = o->logprobs < 0    ? 0
                       : o->logprobs == 0 ? -1

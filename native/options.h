@@ -51,7 +51,7 @@ struct options {
     option_list template_args;
     bool show_ids, show_spans; /* of a rendered template */
     const char *out;
-    int32_t max_new; /* tokens; 0: until the context is full */
+    int32_t max_new; /* tokens; 0: until the context is full; -1: the default */
     bool decode;
     bool plain;
 

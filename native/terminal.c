@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 /* The program's only mutable globals: a signal handler has no argument of ours, and the two streams
@@ -21,11 +22,14 @@ void terminal_prepare(void) {
     signal(SIGXFSZ, SIG_IGN);
 }
 
+bool terminal_has_escapes(FILE *stream) {
+    const char *term = getenv("TERM");
+    return isatty(fileno(stream)) && term && strcmp(term, "dumb") != 0;
+}
+
 bool terminal_has_colours(FILE *stream) {
     const char *no_color = getenv("NO_COLOR");
-    const char *term = getenv("TERM");
-    if (no_color && *no_color) return false;
-    return isatty(fileno(stream)) && term && strcmp(term, "dumb") != 0;
+    return terminal_has_escapes(stream) && !(no_color && *no_color);
 }
 
 size_t terminal_char(const char *text) {
@@ -40,6 +44,14 @@ size_t terminal_char(const char *text) {
     if ((u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f)) return 0;
     if ((u[0] == 0xf0 && u[1] < 0x90) || (u[0] == 0xf4 && u[1] > 0x8f)) return 0;
     return u[0] == 0xc2 && u[1] < 0xa0 ? 0 : length;
+}
+
+void terminal_clean(char *text) {
+    while (*text) {
+        size_t length = terminal_char(text);
+        if (length == 0) *text = '?';
+        text += length > 0 ? length : 1;
+    }
 }
 
 /* The most bytes of a message that are shown of its beginning and of its end. What is wrong stands
@@ -175,4 +187,33 @@ void terminal_watch_interrupt(void) {
 
 bool terminal_interrupted(void) {
     return interrupted != 0;
+}
+
+void terminal_catch_interrupts(void) {
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+}
+
+bool terminal_take_interrupt(void) {
+    bool was_interrupted = interrupted != 0;
+    interrupted = 0;
+    return was_interrupted;
+}
+
+/* The signal is let in by pselect alone: one that came before is seen here, a later one there. */
+bool terminal_wait_for_key(void) {
+    sigset_t interrupt, before;
+    fd_set readable;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
+    for (int n_ready = 0; n_ready == 0 && !interrupted;) {
+        FD_ZERO(&readable);
+        FD_SET(STDIN_FILENO, &readable);
+        n_ready = pselect(STDIN_FILENO + 1, &readable, NULL, NULL, NULL, &before);
+        if (n_ready < 0 && errno == EINTR) n_ready = 0;
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return !interrupted;
 }

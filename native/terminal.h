@@ -16,13 +16,18 @@ enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
  * Called once, first. */
 void terminal_prepare(void);
 
-/** True when the stream is a terminal that may show colours (NO_COLOR and TERM=dumb forbid them).
- */
+/** True when the stream is a terminal that understands escape sequences (TERM=dumb says no). */
+bool terminal_has_escapes(FILE *stream);
+/** True when it may show colours, too (NO_COLOR says no). */
 bool terminal_has_colours(FILE *stream);
 
 /** The bytes of the character that a terminated text begins with; 0 when that is a control
  * character or no UTF-8, and then the first byte must not reach the terminal. */
 size_t terminal_char(const char *text);
+
+/** Makes a terminated text one line that a terminal may show: '?' in place of each byte that is no
+ * character. */
+void terminal_clean(char *text);
 
 /** Prints "fathom: TEXT" as one line on standard error; what is wrong and what to do. Control
  *  characters and broken UTF-8 become '?', and a very long text is cut in its middle.
@@ -52,5 +57,13 @@ int terminal_finish(int status);
 /** From here on the first interrupt (Ctrl-C) only sets a flag; the second ends the process. */
 void terminal_watch_interrupt(void);
 bool terminal_interrupted(void);
+
+/** From here on no interrupt ends the process: each sets the flag, until it is taken. */
+void terminal_catch_interrupts(void);
+/** Whether one came since the last call. */
+bool terminal_take_interrupt(void);
+/** Blocks until standard input has a byte, an end or an error to read; false where an interrupt
+ * comes first, whose flag stays set. Only behind terminal_catch_interrupts. */
+bool terminal_wait_for_key(void);
 
 #endif

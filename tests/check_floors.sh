@@ -31,7 +31,7 @@ list_files() {
 }
 
 package_flags() {
-    for package in libcjson libxxhash cmocka libmicrohttpd sqlite3; do
+    for package in libcjson libxxhash libedit cmocka libmicrohttpd sqlite3; do
         pkg-config --cflags "$package" 2>/dev/null
     done
 }

@@ -50,4 +50,14 @@ generate_is_clean_under_valgrind() {
     [ "$status" -ne 99 ] || complain "a fault on the way of an error"
 }
 
+chat_is_clean_under_valgrind() {
+    need_valgrind || return
+    make_constant "$work/constant" 64
+    printf 'Q\n/system S\n/regen\nQ \\\nQ\n/save %s\n/load %s\n/nothing\n/clear\n' \
+        "$work/saved.json" "$work/saved.json" >"$work/in"
+    check chat "$work/constant" -n 80
+    expect_status 1
+    [ "$(wc -l <"$work/out")" -eq 3 ] || complain "not three answers: $(head -c 400 "$work/out")"
+}
+
 run_cases
