@@ -1,7 +1,7 @@
 /*
- * backend.c - the checking front, first half: devices, buffers, transfers and weights. It keeps the order
- * of encoding, submitting and waiting, the sticky status of a device that was lost, and the sum of
- * the memory given out.
+ * backend.c - the checking front, first half: devices, buffers, transfers and weights. It keeps the
+ * order of encoding, submitting and waiting, the sticky status of a device that was lost, and the
+ * sum of the memory given out.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -194,8 +194,8 @@ uint64_t device_bytes_peak(const fm_device *dev) {
     return dev->bytes_peak;
 }
 
-/** What stands before memory is taken: a fault that a test set, or a sum that cannot be counted, as a
- * planning device may be asked for any. */
+/** What stands before memory is taken: a fault that a test set, or a sum that cannot be counted, as
+ * a planning device may be asked for any. */
 static fm_status check_room(fm_device *dev, uint64_t bytes, fm_error *err) {
     fm_status status = front_injected_status(dev, FM_FAULT_ALLOC);
     if (status != FM_OK)
@@ -317,8 +317,8 @@ fm_status device_move(fm_device *to, fm_tensor dst, fm_device *from, fm_tensor s
 
 /* ---- Weights --------------------------------------------------------------------------------- */
 
-/** Whether a part's elements, and the part as a converted copy, can be addressed at all. Counts bytes
- * of float32, the widest format. */
+/** Whether a part's elements, and the part as a converted copy, can be addressed at all. Counts
+ * bytes of float32, the widest format. */
 static bool is_addressable(const fm_weight_part *part, int64_t cols, size_t *bytes) {
     size_t down, across, spanned;
     return part->data && part->rows >= 1 && part->row_stride >= 0 && part->col_stride >= 0 &&

@@ -84,9 +84,9 @@ typedef struct fm_device_info {
     char abilities[160];    /* what it can and how it runs, in words, for people */
 } fm_device_info;
 
-/** Fills what is known of the backend's devices without opening them (formats are left out), at most
- * `max` of them; *n is how many there are. FM_ERR_UNSUPPORTED with one line that says what is missing
- * when the backend cannot run here at all. */
+/** Fills what is known of the backend's devices without opening them (formats are left out), at
+ * most `max` of them; *n is how many there are. FM_ERR_UNSUPPORTED with one line that says what is
+ * missing when the backend cannot run here at all. */
 fm_status device_list(const fm_backend *backend, const char *options, fm_device_info *out,
                       int32_t max, int32_t *n, fm_error *err);
 
@@ -106,22 +106,22 @@ fm_status device_status(const fm_device *dev);
 fm_status device_submit(fm_device *dev, uint64_t *ticket);
 /** Blocks until the work of a ticket, and all submitted before it, is done. */
 fm_status device_wait(fm_device *dev, uint64_t ticket);
-/** After a call that failed half-way through a step: finishes whatever was encoded, so that the next
- * step starts clean. Results of the failed step are undefined. */
+/** After a call that failed half-way through a step: finishes whatever was encoded, so that the
+ * next step starts clean. Results of the failed step are undefined. */
 void device_abandon(fm_device *dev);
 
 /* A stretch of a step that comes again and again in the same form can be kept: */
 
-/** What makes two stretches the same: whose they are, and the sizes that decide which operations they
- * consist of. */
+/** What makes two stretches the same: whose they are, and the sizes that decide which operations
+ * they consist of. */
 typedef struct fm_record_key {
     const void *owner;
     int64_t sizes[4];
 } fm_record_key;
 
-/** Begins a stretch of operations and copies. Where one with this key is kept already, it is encoded
- * whole, *kept is true, and the caller goes on behind the stretch. Else *kept is false: the caller
- * encodes the stretch and ends it with device_record_end; write, read, submit and wait are
+/** Begins a stretch of operations and copies. Where one with this key is kept already, it is
+ * encoded whole, *kept is true, and the caller goes on behind the stretch. Else *kept is false: the
+ * caller encodes the stretch and ends it with device_record_end; write, read, submit and wait are
  * FM_ERR_STATE until then. A key stands for the same calls with the same arguments every time; what
  * the buffers hold may differ. Freeing a buffer or a weight forgets all that is kept, and so does a
  * backend that runs out of room for it. While calls are profiled nothing is kept, so that each is
@@ -132,10 +132,10 @@ fm_status device_record_end(fm_device *dev);
 /** Bytes of device memory that buffers and weights take now, as buf_new was asked and weight_size
  * says: without what a backend adds to round up, and without its workspace.
  *
- * On a planning device (`plan_only`) nothing is taken but only summed up, so that the code that opens
- * a model says what it would need. The device has the backend's formats and weight_size, and runs no
- * threads. It accepts and checks every call: weights have their shape and format, but their values
- * are not looked at; writes, copies and operations do nothing; reads give zeros. */
+ * On a planning device (`plan_only`) nothing is taken but only summed up, so that the code that
+ * opens a model says what it would need. The device has the backend's formats and weight_size, and
+ * runs no threads. It accepts and checks every call: weights have their shape and format, but their
+ * values are not looked at; writes, copies and operations do nothing; reads give zeros. */
 uint64_t device_bytes(const fm_device *dev);
 /** The most that device_bytes has been since the device was opened. */
 uint64_t device_bytes_peak(const fm_device *dev);
@@ -151,21 +151,21 @@ struct fm_buf {
 fm_status buf_new(fm_device *dev, size_t size, fm_buf **out, fm_error *err);
 void buf_free(fm_device *dev, fm_buf *buf);
 
-/** Copies a contiguous tensor's elements from host memory to the device. Encodes, like an operation:
- * it takes effect in the order of the calls; `src` may be reused when it returns. */
+/** Copies a contiguous tensor's elements from host memory to the device. Encodes, like an
+ * operation: it takes effect in the order of the calls; `src` may be reused when it returns. */
 fm_status device_write(fm_device *dev, fm_tensor dst, const void *src);
 
-/** Copies a contiguous tensor's elements to host memory. FM_ERR_STATE while anything encoded was not
- * submitted and waited for. */
+/** Copies a contiguous tensor's elements to host memory. FM_ERR_STATE while anything encoded was
+ * not submitted and waited for. */
 fm_status device_read(fm_device *dev, fm_tensor src, void *dst);
 
-/** Moves a contiguous tensor's elements to a tensor of another device, of the same format and number of
- * elements. Submits and waits on the device it comes from, and encodes a write on the other. `through`
- * is host memory of as many bytes. */
+/** Moves a contiguous tensor's elements to a tensor of another device, of the same format and
+ * number of elements. Submits and waits on the device it comes from, and encodes a write on the
+ * other. `through` is host memory of as many bytes. */
 fm_status device_move(fm_device *to, fm_tensor dst, fm_device *from, fm_tensor src, void *through);
 
-/** Copies a contiguous tensor's elements to another of the same format and number of elements; their
- * shapes may differ, their memory must not overlap. Encodes, like an operation. */
+/** Copies a contiguous tensor's elements to another of the same format and number of elements;
+ * their shapes may differ, their memory must not overlap. Encodes, like an operation. */
 fm_status device_copy(fm_device *dev, fm_tensor dst, fm_tensor src);
 
 /* ---- Weights --------------------------------------------------------------------------------- */
@@ -215,10 +215,11 @@ void weight_free(fm_device *dev, fm_weight *w);
  * chosen or contracted, N outputs. Tensors are float32 unless said; the last dimension has stride 1
  * and no two elements of an output share memory. An output may be the very same view as an input
  * where that is said, else it must not overlap one.
- * What indices hold the front cannot see. The caller keeps them in range: token ids below the table's
- * rows, positions below the rope table's and below 64 * pages of a sequence, sequences below S, page
- * numbers and rows inside the cache, rows to gather inside x, offsets ascending from 0 to the number of
- * rows; offsets of edits ascending inside their list, ids of edits below V, temperatures above 0. */
+ * What indices hold the front cannot see. The caller keeps them in range: token ids below the
+ * table's rows, positions below the rope table's and below 64 * pages of a sequence, sequences
+ * below S, page numbers and rows inside the cache, rows to gather inside x, offsets ascending from
+ * 0 to the number of rows; offsets of edits ascending inside their list, ids of edits below V,
+ * temperatures above 0. */
 
 /** y[t] = row tokens[t] of the table, widened. The host has checked the ids. */
 typedef struct fm_embed {
@@ -291,8 +292,8 @@ typedef struct fm_attend {
     fm_tensor y;    /* [T, H, Dv] */
 } fm_attend;
 
-/** For k ascending, y[t] = fma(weights[t, k], x[rows[t, k]], y[t]), from 0 or with `accumulate` from
- * what y holds. Without weights (buf NULL) they are 1. */
+/** For k ascending, y[t] = fma(weights[t, k], x[rows[t, k]], y[t]), from 0 or with `accumulate`
+ * from what y holds. Without weights (buf NULL) they are 1. */
 typedef struct fm_gather_rows {
     fm_tensor x;       /* [n, C] */
     fm_tensor rows;    /* i32 [T, K] */
@@ -318,16 +319,17 @@ typedef struct fm_gate_mul {
 
 /** What drawing a token needs of each row of logits: the best of them, and the sums that make
  * probabilities of them.
- *   Edits: row l has the edits offsets[l] … offsets[l + 1] - 1, of ascending ids. A positive logit is
- *     divided by its scale, any other one multiplied by it (repetition penalty); then its addend is
+ *   Edits: row l has the edits offsets[l] … offsets[l + 1] - 1, of ascending ids. A positive logit
+ * is divided by its scale, any other one multiplied by it (repetition penalty); then its addend is
  *     added (bias and the other penalties).
  *   Mask: id i is allowed when bit i % 32 of word i / 32 is set and its edited logit is neither
  *     -infinity nor NaN.
  *   Candidates: the allowed ids, the largest edited logit first, of equals the lower id; behind the
  *     last of them ids are -1 and logits 0. The best are the same of the logits as they came.
  *   Sums: the largest logit; sum of exp(logit - largest); the largest edited logit of those allowed
- *     and sum of exp((edited - largest) / temperature) over them: -infinity and 0 when none is. Blocks
- *     of FM_HEAD_BLOCK_IDS ids are added ascending. A logit that is not finite makes sums[1] NaN. */
+ *     and sum of exp((edited - largest) / temperature) over them: -infinity and 0 when none is.
+ * Blocks of FM_HEAD_BLOCK_IDS ids are added ascending. A logit that is not finite makes sums[1]
+ * NaN. */
 typedef struct fm_head_topk {
     fm_tensor logits;       /* [L, V] */
     fm_tensor edit_offsets; /* i32 [L + 1]; buf NULL: no edits, the next three are not looked at */
@@ -344,8 +346,8 @@ typedef struct fm_head_topk {
     fm_tensor sums;         /* [L, 4] */
 } fm_head_topk;
 
-/** Chooses each token's experts and sorts the slots by expert: core/model/router.h says how, and this
- * gives the same plan, id for id, from the same logits; of two scores that are closer than the
+/** Chooses each token's experts and sorts the slots by expert: core/model/router.h says how, and
+ * this gives the same plan, id for id, from the same logits; of two scores that are closer than the
  * rounding of a sigmoid either may win. E experts, K per token. */
 typedef struct fm_route {
     fm_tensor logits;    /* [T, E] */
@@ -417,11 +419,10 @@ typedef struct fm_profile_row {
     uint64_t bytes; /* read and written */
 } fm_profile_row;
 
-/* Bytes are what the arguments say has to move, were every element moved once: tensors as far as the
- * step needs them, a weight whole, y twice where it is accumulated. What lies in buffers the front
- * cannot see, therefore:
- *   embed, rope, cache_write  of the table, or the cache, one row for each token
- *   gather_rows               one row of x for each index, but not more rows than x has
+/* Bytes are what the arguments say has to move, were every element moved once: tensors as far as
+ * the step needs them, a weight whole, y twice where it is accumulated. What lies in buffers the
+ * front cannot see, therefore: embed, rope, cache_write  of the table, or the cache, one row for
+ * each token gather_rows               one row of x for each index, but not more rows than x has
  *   matmul_experts            one matrix for each row of x, but not more than there are: an upper
  *                             bound, as rows may share an expert
  *   attend                    q, y and the index tensors, `pages` aside: keys and values, whose
@@ -445,15 +446,15 @@ typedef enum fm_fault {
 
 /** Lets the nth call of a kind (1: the next) that passes the checks return `status`, which is not
  * FM_OK, without reaching the backend; later calls go on as always, but for FM_ERR_DEVICE, which is
- * the loss of the device. Replaces the fault set before; nth 0 sets none. Returns how many calls that
- * fault had still to wait for: 0 when it has struck, or none was set. */
+ * the loss of the device. Replaces the fault set before; nth 0 sets none. Returns how many calls
+ * that fault had still to wait for: 0 when it has struck, or none was set. */
 int64_t device_inject(fm_device *dev, fm_fault kind, int64_t nth, fm_status status);
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
-/* All calls are valid as the front checked them. Entries marked optional may be NULL. With `plan_only`
- * a device is opened for info and weight_size alone, and takes no more than these need: the front
- * calls these and close alone. */
+/* All calls are valid as the front checked them. Entries marked optional may be NULL. With
+ * `plan_only` a device is opened for info and weight_size alone, and takes no more than these need:
+ * the front calls these and close alone. */
 
 struct fm_backend {
     int32_t version; /* FM_BACKEND_VERSION */
@@ -479,14 +480,14 @@ struct fm_backend {
     fm_status (*weight_load)(fm_device_state *s, const fm_weight_source *source, fm_dtype dtype,
                              fm_weight **out, fm_error *err);
     void (*weight_free)(fm_device_state *s, fm_weight *w);
-    /** Optional, both or none: nothing is kept without. record: encodes what is kept under the key, or
-     * begins to keep. record_end: keeps it, and encodes it; or, `keep` false, drops it after a call
-     * that failed in between. */
+    /** Optional, both or none: nothing is kept without. record: encodes what is kept under the key,
+     * or begins to keep. record_end: keeps it, and encodes it; or, `keep` false, drops it after a
+     * call that failed in between. */
     fm_status (*record)(fm_device_state *s, const fm_record_key *key, bool *kept);
     fm_status (*record_end)(fm_device_state *s, bool keep);
-    /** Optional, both or none: without, the front's clock around a call is its time. profile: from now
-     * on the device's own clock is read around each operation, or no more. op_seconds: the sums since
-     * then of all that was waited for. */
+    /** Optional, both or none: without, the front's clock around a call is its time. profile: from
+     * now on the device's own clock is read around each operation, or no more. op_seconds: the sums
+     * since then of all that was waited for. */
     void (*profile)(fm_device_state *s, bool on);
     void (*op_seconds)(const fm_device_state *s, double seconds[FM_OP_COUNT]);
 #define FM_OP_ENTRY(name) fm_status (*name)(fm_device_state * s, const fm_##name *args);
@@ -497,10 +498,10 @@ struct fm_backend {
 /** The CPU backend, whose scalar path defines what every operation means. */
 extern const fm_backend fm_backend_cpu;
 
-/** The backend of a name ("cpu", "vulkan"). All but the CPU's are modules, libfathom_NAME.so, opened
- * beside the library or program, in the directory above, in the directory they were installed to, or
- * where the system looks for libraries; a module stays open. FM_ERR_UNSUPPORTED with one line when there is
- * none. */
+/** The backend of a name ("cpu", "vulkan"). All but the CPU's are modules, libfathom_NAME.so,
+ * opened beside the library or program, in the directory above, in the directory they were
+ * installed to, or where the system looks for libraries; a module stays open. FM_ERR_UNSUPPORTED
+ * with one line when there is none. */
 fm_status backend_find(const char *name, const fm_backend **out, fm_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * backend_front.h - what the files of the checking front share. backend.c has the device, its buffers
- * and weights; backend_ops.c the operations; backend_profile.c what is counted; backend_plan.c the
- * table of a device that only plans.
+ * backend_front.h - what the files of the checking front share. backend.c has the device, its
+ * buffers and weights; backend_ops.c the operations; backend_profile.c what is counted;
+ * backend_plan.c the table of a device that only plans.
  */
 #ifndef FATHOM_BACKEND_FRONT_H
 #define FATHOM_BACKEND_FRONT_H
@@ -82,8 +82,8 @@ FM_OP_ALL_LIST(FRONT_TRAFFIC_DECLARE)
 fm_status plan_open(const fm_backend *of, const fm_device_params *params, fm_log log,
                     const fm_backend **table, fm_device_state **out, fm_error *err);
 
-/** A tensor of the stated format and rank, wholly inside a buffer of this device, its last dimension
- * dense. */
+/** A tensor of the stated format and rank, wholly inside a buffer of this device, its last
+ * dimension dense. */
 bool front_check_tensor(fm_device *dev, const char *name, const fm_tensor *t, fm_dtype dtype,
                         int32_t n_dims);
 

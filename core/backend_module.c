@@ -17,8 +17,8 @@ static bool module_names(const char *name, char symbol[64], char file[64]) {
 }
 
 fm_status backend_find(const char *name, const fm_backend **out, fm_error *err) {
-    /* Beside the program or library, above it (programs in a folder of the build), where an install put
-     * it, and where the system looks for libraries. */
+    /* Beside the program or library, above it (programs in a folder of the build), where an install
+     * put it, and where the system looks for libraries. */
     static const char *const places[] = {"", "/..", ("/../" FATHOM_LIBDIR)};
     char symbol[64], file[64], dir[PATH_MAX_BYTES], path[PATH_MAX_BYTES + 128], why[256];
     *out = NULL;

@@ -1,6 +1,6 @@
 /*
- * backend_ops.c - the checking front, second half: the only place that looks at shapes, formats, bounds
- * and overlaps of operations.
+ * backend_ops.c - the checking front, second half: the only place that looks at shapes, formats,
+ * bounds and overlaps of operations.
  */
 #include "backend_front.h"
 

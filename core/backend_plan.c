@@ -1,7 +1,7 @@
 /*
- * backend_plan.c - the table of a device that only plans. It stands in for a backend's table, so that
- * the front treats both alike: formats and sizes of weights are the backend's, buffers and weights
- * are their descriptions without memory, and what would compute or move bytes does nothing.
+ * backend_plan.c - the table of a device that only plans. It stands in for a backend's table, so
+ * that the front treats both alike: formats and sizes of weights are the backend's, buffers and
+ * weights are their descriptions without memory, and what would compute or move bytes does nothing.
  */
 #include <stdlib.h>
 #include <string.h>

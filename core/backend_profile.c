@@ -1,6 +1,6 @@
 /*
- * backend_profile.c - what the checking front counts: calls, seconds and bytes of every kind of call.
- * How bytes are counted is said beside device_profile.
+ * backend_profile.c - what the checking front counts: calls, seconds and bytes of every kind of
+ * call. How bytes are counted is said beside device_profile.
  */
 #include <string.h>
 

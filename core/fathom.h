@@ -272,10 +272,10 @@ fm_status fm_chat_encode(const fm_tokenizer *t, const char *layout, const fm_mes
                          size_t n_messages, fm_tokens *out, fm_error *err);
 
 /* ---- Parts of an answer ------------------------------------------------------------------------
- * Reasoning, text and tool calls, told while the text of an answer comes. An answer format names the
- * marks that models write around them: "deepseek-r1" (<think>, and calls of type, name and arguments
- * in a ```json fence), "deepseek-v3" (the same calls alone), "deepseek-v3.1" (<think>, and calls of
- * name and arguments), "think" (<think> alone), "none" (all is text). */
+ * Reasoning, text and tool calls, told while the text of an answer comes. An answer format names
+ * the marks that models write around them: "deepseek-r1" (<think>, and calls of type, name and
+ * arguments in a ```json fence), "deepseek-v3" (the same calls alone), "deepseek-v3.1" (<think>,
+ * and calls of name and arguments), "think" (<think> alone), "none" (all is text). */
 
 enum {
     FM_MAX_CALLS = 128,                  /* of an answer; what looks like one more is text */
@@ -320,14 +320,14 @@ fm_status fm_parts_new(fm_parts_format format, fm_part_fn on_part, void *user, f
                        fm_error *err);
 void fm_parts_free(fm_parts *p);
 
-/** Takes in the next bytes of the answer and tells what became certain; the beginning of a mark or a
- * call waits. What turns out to be none is text, all of it: so is a call that a mark interrupts
- * outside the strings of its arguments, and the beginning of a block whose first call is none. White
- * space between marks is text, except for the newline that a format has between two calls: where it
- * is missing, an empty FM_PART_ANSWER stands. How the answer is cut changes nothing but the pieces,
- * which are whole UTF-8 if those that come in are. Linear in `length`; holds a bit more than one
- * call. The callback must not use `p`. FM_ERR_MEMORY ends the stream: later calls give it again.
- * FM_ERR_STATE after fm_parts_end. */
+/** Takes in the next bytes of the answer and tells what became certain; the beginning of a mark or
+ * a call waits. What turns out to be none is text, all of it: so is a call that a mark interrupts
+ * outside the strings of its arguments, and the beginning of a block whose first call is none.
+ * White space between marks is text, except for the newline that a format has between two calls:
+ * where it is missing, an empty FM_PART_ANSWER stands. How the answer is cut changes nothing but
+ * the pieces, which are whole UTF-8 if those that come in are. Linear in `length`; holds a bit more
+ * than one call. The callback must not use `p`. FM_ERR_MEMORY ends the stream: later calls give it
+ * again. FM_ERR_STATE after fm_parts_end. */
 fm_status fm_parts_push(fm_parts *p, const char *text, size_t length);
 fm_status fm_parts_end(fm_parts *p); /* tells what waited */
 
@@ -335,10 +335,10 @@ fm_status fm_parts_end(fm_parts *p); /* tells what waited */
  * tokenizer may look for added tokens. */
 typedef void (*fm_parts_write_fn)(void *user, const char *text, size_t length, bool is_mark);
 
-/** The reverse: writes parts, [n_parts], with the marks between them. All that was told of an answer,
- * pieces joined or not, gives its bytes again. `call` and `is_json` are not read. FM_ERR_ARG for
- * parts that no answer can have in this order and format, and for a name that is empty or has a '<'
- * or control character; FM_ERR_LIMIT. Nothing is written then. */
+/** The reverse: writes parts, [n_parts], with the marks between them. All that was told of an
+ * answer, pieces joined or not, gives its bytes again. `call` and `is_json` are not read.
+ * FM_ERR_ARG for parts that no answer can have in this order and format, and for a name that is
+ * empty or has a '<' or control character; FM_ERR_LIMIT. Nothing is written then. */
 fm_status fm_parts_write(fm_parts_format format, const fm_part *parts, size_t n_parts,
                          fm_parts_write_fn on_text, void *user, fm_error *err);
 
@@ -395,8 +395,8 @@ typedef struct fm_device_desc {
                           whose name is `device`; the rest is empty */
 } fm_device_desc;
 
-/** Fills at most `max` entries, the CPU first, and returns how many there are. Looks at drivers, which
- * may take a moment. Any thread. */
+/** Fills at most `max` entries, the CPU first, and returns how many there are. Looks at drivers,
+ * which may take a moment. Any thread. */
 int32_t fm_device_list(fm_device_desc *out, int32_t max);
 
 /* ---- Model ----------------------------------------------------------------------------------- */
@@ -405,18 +405,19 @@ typedef struct fm_model fm_model;
 
 /* Where the layers of a model are is written as
  *
- *     auto                the first Vulkan device that is no software and has room for the model, or
- *                         when there is none the CPU
- *     PART+PART…          runs of layers, in order, at most FM_MAX_DEVICES
+ *     auto                the first Vulkan device that is no software and has room for the model,
+ * or when there is none the CPU PART+PART…          runs of layers, in order, at most
+ * FM_MAX_DEVICES
  *
- *     PART   = DEVICE*LAYERS, the next LAYERS layers; the last part may leave *LAYERS out and takes the
- *              rest. All layers have to be placed.
- *     DEVICE = cpu, or vulkan:N, the Nth Vulkan device from 0; vulkan is vulkan:0. Behind it options of
- *              the device may follow, each behind a comma; none has a "+" or "*" in it.
+ *     PART   = DEVICE*LAYERS, the next LAYERS layers; the last part may leave *LAYERS out and takes
+ * the rest. All layers have to be placed. DEVICE = cpu, or vulkan:N, the Nth Vulkan device from 0;
+ * vulkan is vulkan:0. Behind it options of the device may follow, each behind a comma; none has a
+ * "+" or "*" in it.
  *
- * as in "vulkan:0*20+cpu": 20 layers on a Vulkan device, the others on the CPU. The embedding is where
- * the first layer is, the head where the last one is. Weights, caches and workspace of a layer are on
- * its device; the hidden state of a step goes from one to the next through the host. */
+ * as in "vulkan:0*20+cpu": 20 layers on a Vulkan device, the others on the CPU. The embedding is
+ * where the first layer is, the head where the last one is. Weights, caches and workspace of a
+ * layer are on its device; the hidden state of a step goes from one to the next through the host.
+ */
 enum { FM_MAX_DEVICES = 4 };
 
 /** How to run a model, and the limits of its engines, from which the device plans its memory. Zero
@@ -496,8 +497,8 @@ typedef struct fm_engine_params {
     int32_t cache_tokens; /* that the caches hold, over all sequences, in pages of 64; default: a
                                quarter of max_sequences full contexts, and at least one. At least
                                max_context, so that any sequence fits alone. */
-    int32_t
-        max_queued; /* requests that wait for their first step at most; default 1024, at most 8192 */
+    int32_t max_queued;   /* requests that wait for their first step at most; default 1024, at most
+                             8192 */
     bool no_prefix_sharing; /* default: prompts that begin alike share what is computed for the
                                whole pages they have in common */
 } fm_engine_params;
@@ -622,7 +623,8 @@ typedef struct fm_plan_device {
 /** What a model and one engine would take, in bytes, counted by making them on devices that only
  * plan. Lists and scratch on the host are not in it: about 6 bytes for each cached token, 155 for
  * each token of the vocabulary and max_sequences / 8 more for its masks, 12 for each token of the
- * context (of the vocabulary, where that is smaller) of up to 32 sequences, and what requests bring. */
+ * context (of the vocabulary, where that is smaller) of up to 32 sequences, and what requests
+ * bring. */
 typedef struct fm_plan {
     uint64_t weights_in_place; /* of the files that are read where they lie, by each device; the
                                    system may drop and read them again */
@@ -667,9 +669,10 @@ bool fm_engine_wait(fm_engine *e, double seconds);
  *
  * The events of a step come before the call returns. Where the last layers are on a device that
  * computes by itself (Vulkan) they come during the next call, while the device computes, and a call
- * with nothing to compute brings what is left. Only the events are put off: every call waits for its
- * step and draws its tokens before it returns. So it is right to step until *active is 0, and there a
- * request that its callback ends has taken part in one step more, whose token nobody sees. */
+ * with nothing to compute brings what is left. Only the events are put off: every call waits for
+ * its step and draws its tokens before it returns. So it is right to step until *active is 0, and
+ * there a request that its callback ends has taken part in one step more, whose token nobody sees.
+ */
 fm_status fm_engine_step(fm_engine *e, int32_t *active, fm_error *err);
 
 /** How a fork goes on. */
@@ -712,10 +715,11 @@ typedef struct fm_restore {
 
 /** Takes a saved request up where it was: it gives the tokens that it would have given, and events
  * for those only. Where there are no free pages, or a window has lost some, its tokens are run
- * again. Between steps. The call holds the whole file in memory while it runs. A file that is damaged
- * gives FM_ERR_FORMAT; one of another model (by its description and a sample of its weights) or of
- * other number formats FM_ERR_UNSUPPORTED; FM_ERR_LIMIT when the queue is full or the context is too
- * short. Damage is found; forgery is not: restore only files that you have written. */
+ * again. Between steps. The call holds the whole file in memory while it runs. A file that is
+ * damaged gives FM_ERR_FORMAT; one of another model (by its description and a sample of its
+ * weights) or of other number formats FM_ERR_UNSUPPORTED; FM_ERR_LIMIT when the queue is full or
+ * the context is too short. Damage is found; forgery is not: restore only files that you have
+ * written. */
 fm_status fm_engine_restore(fm_engine *e, const char *path, const fm_restore *how, uint64_t *id,
                             fm_error *err);
 

@@ -17,9 +17,9 @@ int answer_check_options(const options *o);
  * line on standard error. The first Ctrl-C ends the answer where it is. Returns the exit status. */
 int answer_run(const options *o, const session *s, const fm_tokens *prompt);
 
-/** The same for a turn of a conversation, which goes on behind it: *out is set to what came, its text
- * included, and the caller frees it whatever the status. An interrupt that is not taken yet ends the
- * answer; catching them is the caller's (terminal_catch_interrupts). */
+/** The same for a turn of a conversation, which goes on behind it: *out is set to what came, its
+ * text included, and the caller frees it whatever the status. An interrupt that is not taken yet
+ * ends the answer; catching them is the caller's (terminal_catch_interrupts). */
 int answer_turn(const options *o, const session *s, const fm_tokens *prompt, reply *out);
 
 #endif

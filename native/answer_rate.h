@@ -1,5 +1,5 @@
-/* answer_rate.h - the speeds of an answer, from its last event. In tokens per second; 0 where nothing
- * was run. */
+/* answer_rate.h - the speeds of an answer, from its last event. In tokens per second; 0 where
+ * nothing was run. */
 #ifndef FATHOM_NATIVE_ANSWER_RATE_H
 #define FATHOM_NATIVE_ANSWER_RATE_H
 

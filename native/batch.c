@@ -178,8 +178,8 @@ static bool goes_on(const batch *b) {
     return !b->output_failed && !terminal_interrupted();
 }
 
-/* Takes lines while there is room for them, and not so many that a flood of wrong ones keeps the others
- * from their steps. Waits for one only where nothing runs. */
+/* Takes lines while there is room for them, and not so many that a flood of wrong ones keeps the
+ * others from their steps. Waits for one only where nothing runs. */
 static void feed(batch *b) {
     const char *line;
     size_t length;

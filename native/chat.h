@@ -1,6 +1,6 @@
 /*
- * chat.h - a conversation with a model: what it holds while it goes on, a turn of it, and the commands
- * that begin with a slash. Functions return an exit status and print their own message.
+ * chat.h - a conversation with a model: what it holds while it goes on, a turn of it, and the
+ * commands that begin with a slash. Functions return an exit status and print their own message.
  */
 #ifndef FATHOM_NATIVE_CHAT_H
 #define FATHOM_NATIVE_CHAT_H

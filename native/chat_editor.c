@@ -17,7 +17,8 @@ enum {
     LITERAL = 1, /* stands around what of the prompt has no width */
 };
 
-/* The terminal is asked to put marks around what is pasted, so that its newlines are no return keys. */
+/* The terminal is asked to put marks around what is pasted, so that its newlines are no return
+ * keys. */
 static const char marks_on[] = "\033[?2004h";
 static const char marks_off[] = "\033[?2004l";
 static const char paste_begin[] = "\033[200~";
@@ -90,9 +91,9 @@ static bool is_newline(wchar_t c) {
     return c == L'\r' || c == L'\n';
 }
 
-/* What a character of a paste puts into the line; 0: nothing. No control character has a meaning in a
- * question but newline and tab. The two of a newline come in either order: the editor's terminal mode
- * exchanges them. *last is the character before. */
+/* What a character of a paste puts into the line; 0: nothing. No control character has a meaning in
+ * a question but newline and tab. The two of a newline come in either order: the editor's terminal
+ * mode exchanges them. *last is the character before. */
 static wchar_t pasted_char(wchar_t c, wchar_t *last) {
     bool is_second = is_newline(c) && is_newline(*last) && c != *last;
     *last = is_second ? 0 : c;

@@ -1,7 +1,7 @@
 /*
- * chat_editor.h - one line, or a few that were pasted together, typed on a terminal: libedit with the
- * history of former conversations. While it reads, the terminal is the editor's; between two calls it
- * is as the program found it.
+ * chat_editor.h - one line, or a few that were pasted together, typed on a terminal: libedit with
+ * the history of former conversations. While it reads, the terminal is the editor's; between two
+ * calls it is as the program found it.
  */
 #ifndef FATHOM_NATIVE_CHAT_EDITOR_H
 #define FATHOM_NATIVE_CHAT_EDITOR_H
@@ -18,7 +18,8 @@ typedef enum editor_got {
     EDITOR_FAILED,  /* memory is out */
 } editor_got;
 
-/** NULL when memory is out. Where it reads, interrupts have to be caught (terminal_catch_interrupts). */
+/** NULL when memory is out. Where it reads, interrupts have to be caught
+ * (terminal_catch_interrupts). */
 chat_editor *chat_editor_open(void);
 void chat_editor_close(chat_editor *e);
 

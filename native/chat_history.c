@@ -26,7 +26,8 @@ static char *join(const char *a, const char *b, const char *c) {
     return text;
 }
 
-/* The rule of the XDG base directories, by which a relative path in the variable counts for nothing. */
+/* The rule of the XDG base directories, by which a relative path in the variable counts for
+ * nothing. */
 static char *find_path(void) {
     const char *state = getenv("XDG_STATE_HOME");
     const char *home = getenv("HOME");
@@ -47,7 +48,8 @@ static int make_directories(char *path) {
 }
 
 /* ---- The file ------------------------------------------------------------------------------------
- * An entry is a line of it, the oldest first, with \n for a newline in the entry and \\ for a backslash. */
+ * An entry is a line of it, the oldest first, with \n for a newline in the entry and \\ for a
+ * backslash. */
 
 static void tell(chat_history *h, const char *what) {
     if (!h->was_told) terminal_note("history: %s: %s; it ends with this program", h->path, what);

@@ -1,7 +1,7 @@
 /*
- * chat_history.h - what was typed in former conversations, for the line editor: libedit's list, kept in
- * a file in the user's state directory. Where that cannot be read or written, this is told once, and
- * the list ends with the program.
+ * chat_history.h - what was typed in former conversations, for the line editor: libedit's list,
+ * kept in a file in the user's state directory. Where that cannot be read or written, this is told
+ * once, and the list ends with the program.
  */
 #ifndef FATHOM_NATIVE_CHAT_HISTORY_H
 #define FATHOM_NATIVE_CHAT_HISTORY_H
@@ -19,8 +19,8 @@ typedef struct chat_history {
  * when memory is out. */
 bool chat_history_open(chat_history *h);
 
-/** Adds a line, which may have newlines in it; the same one as before, and a very long one, are left
- * out. The file, which only the user can read, is written anew. */
+/** Adds a line, which may have newlines in it; the same one as before, and a very long one, are
+ * left out. The file, which only the user can read, is written anew. */
 void chat_history_add(chat_history *h, const char *line);
 
 void chat_history_close(chat_history *h);

@@ -25,8 +25,8 @@ typedef enum input_got {
 int chat_input_open(chat_input *in);
 void chat_input_close(chat_input *in);
 
-/** Sets *text to the next turn, which is not blank, with a NUL behind it. On a terminal Ctrl-C begins it anew, and twice where
- * nothing was typed is the end, as Ctrl-D is. */
+/** Sets *text to the next turn, which is not blank, with a NUL behind it. On a terminal Ctrl-C
+ * begins it anew, and twice where nothing was typed is the end, as Ctrl-D is. */
 input_got chat_input_read(chat_input *in, bytes *text);
 
 #endif

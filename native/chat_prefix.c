@@ -21,8 +21,8 @@ static bool has_text(cursor *c, const fm_tokenizer *t) {
     return c->left > 0;
 }
 
-/* Where in the prompt, from the id at `at` on, the text of an answer ends, if it ends between two ids;
- * else 0. */
+/* Where in the prompt, from the id at `at` on, the text of an answer ends, if it ends between two
+ * ids; else 0. */
 static size_t match_answer(const chat_prefix *p, chat_span span, const fm_tokenizer *t,
                            const fm_tokens *prompt, size_t at) {
     cursor kept = {.ids = p->ids.ids, .at = span.begin, .end = span.end};

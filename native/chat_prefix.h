@@ -1,8 +1,8 @@
 /*
- * chat_prefix.h - what the engine has computed of a conversation: the ids of the last prompt and of its
- * answer, and where the answers stand in them. A model need not write a text in the ids that the
- * tokenizer would give it, so a prompt that holds such an answer again is given the answer's own ids,
- * and nothing in front of the new question is computed twice.
+ * chat_prefix.h - what the engine has computed of a conversation: the ids of the last prompt and of
+ * its answer, and where the answers stand in them. A model need not write a text in the ids that
+ * the tokenizer would give it, so a prompt that holds such an answer again is given the answer's
+ * own ids, and nothing in front of the new question is computed twice.
  */
 #ifndef FATHOM_NATIVE_CHAT_PREFIX_H
 #define FATHOM_NATIVE_CHAT_PREFIX_H
@@ -22,14 +22,14 @@ typedef struct chat_prefix {
     size_t n_answers;
 } chat_prefix;
 
-/** Where a prompt has the kept ids but, in place of kept answers, other ids of the same text, gives it
- * theirs, up to the last answer where all this holds. Marks of the layout are compared as ids, so no
- * text becomes one; an answer with special tokens in it is no text. Returns how many answers the
- * prompt has as they are kept. Out of memory the prompt stays as it is. */
+/** Where a prompt has the kept ids but, in place of kept answers, other ids of the same text, gives
+ * it theirs, up to the last answer where all this holds. Marks of the layout are compared as ids,
+ * so no text becomes one; an answer with special tokens in it is no text. Returns how many answers
+ * the prompt has as they are kept. Out of memory the prompt stays as it is. */
 size_t chat_prefix_apply(const chat_prefix *p, const fm_tokenizer *t, fm_tokens *prompt);
 
-/** Keeps a prompt, whose ids move here, that has the first `n_answers` kept answers, and its answer,
- * [n_ids]. Out of memory nothing is kept. */
+/** Keeps a prompt, whose ids move here, that has the first `n_answers` kept answers, and its
+ * answer, [n_ids]. Out of memory nothing is kept. */
 void chat_prefix_keep(chat_prefix *p, size_t n_answers, fm_tokens *prompt, const int32_t *ids,
                       size_t n_ids);
 

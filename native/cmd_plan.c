@@ -1,4 +1,5 @@
-/* cmd_plan.c - what a model and its caches would take here, and what would fit where they do not. */
+/* cmd_plan.c - what a model and its caches would take here, and what would fit where they do not.
+ */
 #include "command.h"
 #include "json_out.h"
 #include "session.h"

@@ -1,7 +1,7 @@
 /*
- * display.h - the text of an answer on standard output. On a terminal with colours its parts are told
- * apart: reasoning and tool calls are dimmed, their marks left out. Anywhere else the text passes as
- * it is. Start from a zeroed struct.
+ * display.h - the text of an answer on standard output. On a terminal with colours its parts are
+ * told apart: reasoning and tool calls are dimmed, their marks left out. Anywhere else the text
+ * passes as it is. Start from a zeroed struct.
  */
 #ifndef FATHOM_NATIVE_DISPLAY_H
 #define FATHOM_NATIVE_DISPLAY_H
@@ -15,7 +15,8 @@ typedef struct display {
     bool has_failed;   /* something could not be written */
 } display;
 
-/** Begins the answer to a prompt. `t` may be NULL: there is no text then. False when memory is out. */
+/** Begins the answer to a prompt. `t` may be NULL: there is no text then. False when memory is out.
+ */
 bool display_open(display *d, const fm_tokenizer *t, const fm_tokens *prompt);
 
 /** Shows the next bytes of the answer; false when that could not be done. */

@@ -7,9 +7,9 @@
 
 #include <stddef.h>
 
-/** Writes `length` bytes to `path`, readable and writable by the user alone; an older file, also one
- * that a link leads to, is replaced and keeps its permissions. Returns 0 or an errno: EINVAL where
- * there is anything but a plain file. */
+/** Writes `length` bytes to `path`, readable and writable by the user alone; an older file, also
+ * one that a link leads to, is replaced and keeps its permissions. Returns 0 or an errno: EINVAL
+ * where there is anything but a plain file. */
 int file_out_write(const char *path, const char *data, size_t length);
 
 #endif

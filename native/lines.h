@@ -33,8 +33,8 @@ typedef enum lines_got {
 int lines_open(lines *l, const char *path);
 void lines_close(lines *l);
 
-/** The next line without its newline, valid until the next call. Waits for it `wait_ms` milliseconds,
- * or less where an interrupt comes. */
+/** The next line without its newline, valid until the next call. Waits for it `wait_ms`
+ * milliseconds, or less where an interrupt comes. */
 lines_got lines_next(lines *l, int wait_ms, const char **line, size_t *length);
 
 #endif

@@ -89,7 +89,8 @@ typedef struct part_texts {
     bytes calls; /* a JSON array, open */
 } part_texts;
 
-/* Appends {"name":…,"arguments":…,"is_json":…}. The arguments are a string, as the model wrote them. */
+/* Appends {"name":…,"arguments":…,"is_json":…}. The arguments are a string, as the model wrote
+ * them. */
 static bool append_call(bytes *json, const fm_part *part) {
     const char *end = part->is_json ? ",\"is_json\":true}" : ",\"is_json\":false}";
     return bytes_append(json, json->length > 1 ? "," : "", json->length > 1) &&

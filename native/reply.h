@@ -26,8 +26,8 @@ typedef struct reply {
 /** Takes an event in. False when memory is out: the answer ends then. */
 bool reply_take(reply *r, const fm_event *event);
 
-/** Adds ids, text, finish_reason and, where the request asked for them, logprobs and parts; false when
- * memory is out. */
+/** Adds ids, text, finish_reason and, where the request asked for them, logprobs and parts; false
+ * when memory is out. */
 bool reply_add_json(const reply *r, cJSON *object);
 
 /** "stop", "length", "cancelled", "deadline", "error". */

@@ -255,8 +255,8 @@ static const field *find_field(const char *key) {
 
 /* ---- The line ------------------------------------------------------------------------------------ */
 
-/* Writes a number in as few digits as give it back; false where its digits are not sure to be those of
- * the line. */
+/* Writes a number in as few digits as give it back; false where its digits are not sure to be those
+ * of the line. */
 static bool write_number(const json *node, char out[32]) {
     int64_t whole;
     double number = json_number(node, NAN);

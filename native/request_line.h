@@ -1,6 +1,7 @@
 /*
  * request_line.h - one line of a batch: a JSON object that says what to generate. A request_line is
- * used for one line after the other; fm_engine_submit copies what it takes. Start from a zeroed struct.
+ * used for one line after the other; fm_engine_submit copies what it takes. Start from a zeroed
+ * struct.
  */
 #ifndef FATHOM_NATIVE_REQUEST_LINE_H
 #define FATHOM_NATIVE_REQUEST_LINE_H
@@ -23,15 +24,15 @@ typedef struct request_line {
     fm_logit_bias *bias; /* [FM_LOGIT_BIAS_MAX]; NULL where the line has none */
 } request_line;
 
-/** Reads a line of at most LINES_MAX_LENGTH bytes; what was read before is freed. What it does not name
- * is as in `defaults`, whose tokenizer (NULL: ids only) encodes the prompt. Unknown keys, keys given
- * twice, strings with U+0000 and values out of range are refused. False after a fault; the id is set
- * then, too: the line's own wherever it stands, when the line is JSON. */
+/** Reads a line of at most LINES_MAX_LENGTH bytes; what was read before is freed. What it does not
+ * name is as in `defaults`, whose tokenizer (NULL: ids only) encodes the prompt. Unknown keys, keys
+ * given twice, strings with U+0000 and values out of range are refused. False after a fault; the id
+ * is set then, too: the line's own wherever it stands, when the line is JSON. */
 bool request_line_read(request_line *r, const fm_request *defaults, tenants *names,
                        const char *line, size_t length, size_t number);
 
-/** Frees what the line took, and zeroes the struct. The tree of a long line is large: free it as soon as
- * the request is submitted. */
+/** Frees what the line took, and zeroes the struct. The tree of a long line is large: free it as
+ * soon as the request is submitted. */
 void request_line_free(request_line *r);
 
 #endif

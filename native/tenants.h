@@ -1,6 +1,7 @@
 /*
- * tenants.h - numbers for the tenants that a batch names. What is computed is shared within a tenant,
- * so two names must never meet in one number: names are kept, not hashed. Start from a zeroed struct.
+ * tenants.h - numbers for the tenants that a batch names. What is computed is shared within a
+ * tenant, so two names must never meet in one number: names are kept, not hashed. Start from a
+ * zeroed struct.
  */
 #ifndef FATHOM_NATIVE_TENANTS_H
 #define FATHOM_NATIVE_TENANTS_H

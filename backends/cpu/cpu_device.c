@@ -81,8 +81,8 @@ static void cpu_info(const fm_device_state *s, fm_device_info *out) {
     memcpy(out->name, s->name, sizeof out->name);
 }
 
-/* calloc, and aligned by hand: large memory then comes from the system as zero pages that cost nothing
- * until they are used, which aligned_alloc and a memset would all touch. */
+/* calloc, and aligned by hand: large memory then comes from the system as zero pages that cost
+ * nothing until they are used, which aligned_alloc and a memset would all touch. */
 static fm_status cpu_buf_new(fm_device_state *s, size_t size, fm_buf **out, fm_error *err) {
     (void)s;
     size_t padded = 0;

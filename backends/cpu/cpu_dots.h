@@ -58,7 +58,8 @@ enum {
     DOT_KEPT_STRIDE = DOT_KEPT_MAX + LANES,
 };
 
-/** What a tile works with. Its products are added to `sums`, [vectors][DOT_ROWS][LANES] partial sums.
+/** What a tile works with. Its products are added to `sums`, [vectors][DOT_ROWS][LANES] partial
+ * sums.
  */
 typedef struct dot_tile {
     const void *rows[DOT_ROWS];

@@ -49,8 +49,8 @@ static void block_mask(const int32_t *words, int64_t n, float *block) {
         if (!((uint32_t)words[i / 32] >> i % 32 & 1u)) block[i] = -INFINITY;
 }
 
-/** The edited and masked logits of ids [first, first + n): where nothing changes them the row's own,
- * else in `block`, [FM_HEAD_BLOCK_IDS]. */
+/** The edited and masked logits of ids [first, first + n): where nothing changes them the row's
+ * own, else in `block`, [FM_HEAD_BLOCK_IDS]. */
 static const float *block_edited(const fm_head_topk *a, int64_t row, int64_t first, int64_t n,
                                  edit_walk *edits, float *block) {
     const float *logits = cpu_f32(&a->logits) + row * a->logits.stride[0] + first;

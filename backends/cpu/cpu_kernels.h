@@ -46,8 +46,8 @@ typedef struct cpu_kernels {
     void (*matmul_tile_bf16)(const void *const *rows, const float *const *x, int n_tokens,
                              int64_t k, float *out);
 
-    /** A panel's products, with the bits of matmul_tile; every element of the rows is loaded exactly
-     * once. */
+    /** A panel's products, with the bits of matmul_tile; every element of the rows is loaded
+     * exactly once. */
     void (*matmul_panel_f32)(const cpu_panel *p);
     void (*matmul_panel_bf16)(const cpu_panel *p);
     void (*matmul_panel_f16)(const cpu_panel *p);

@@ -1,7 +1,7 @@
 /*
- * cpu_product.c - the matrix products of the CPU backend: how each is divided among threads. Work is
- * cut by output rows and tokens only, never along a sum, so that results do not depend on the cut.
- * For up to CPU_PANEL_TOKENS tokens every weight element is loaded once.
+ * cpu_product.c - the matrix products of the CPU backend: how each is divided among threads. Work
+ * is cut by output rows and tokens only, never along a sum, so that results do not depend on the
+ * cut. For up to CPU_PANEL_TOKENS tokens every weight element is loaded once.
  */
 #include "cpu.h"
 

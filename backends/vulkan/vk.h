@@ -2,17 +2,17 @@
  * vk.h - what the files of the Vulkan backend share. The nouns, and who owns what:
  *
  *   api        the functions of the loader, instance and device, found at run time (vk_api.h).
- *   device     fm_device_state: instance, physical and logical device, one compute queue, and one each
- *              of all that follows. A status of VK_ERROR_DEVICE_LOST anywhere becomes FM_ERR_DEVICE.
- *   memory     few large blocks of device memory, cut into ranges for buffers (vk_memory.h).
- *   buffer     vk_buf, of the front's fm_buf: one VkBuffer in one range.
- *   staging    a ring of memory that the host writes and the device reads, or the other way (vk_staging.h).
- *   kernel     a shader of shaders/, and its pipelines, one for each set of constants (vk_kernel.h).
- *   recorder   command buffers, barriers, submissions, kept stretches (vk_recorder.h).
- *   weight     vk_weight, of the front's fm_weight: rows padded to 16 bytes (vk_weight.c).
+ *   device     fm_device_state: instance, physical and logical device, one compute queue, and one
+ * each of all that follows. A status of VK_ERROR_DEVICE_LOST anywhere becomes FM_ERR_DEVICE. memory
+ * few large blocks of device memory, cut into ranges for buffers (vk_memory.h). buffer     vk_buf,
+ * of the front's fm_buf: one VkBuffer in one range. staging    a ring of memory that the host
+ * writes and the device reads, or the other way (vk_staging.h). kernel     a shader of shaders/,
+ * and its pipelines, one for each set of constants (vk_kernel.h). recorder   command buffers,
+ * barriers, submissions, kept stretches (vk_recorder.h). weight     vk_weight, of the front's
+ * fm_weight: rows padded to 16 bytes (vk_weight.c).
  *
- * Operations (vk_ops_*.c) fill a vk_call and hand it to vk_encode; they know no command buffer and set
- * no barrier.
+ * Operations (vk_ops_*.c) fill a vk_call and hand it to vk_encode; they know no command buffer and
+ * set no barrier.
  */
 #ifndef FATHOM_VK_H
 #define FATHOM_VK_H
@@ -35,8 +35,8 @@ typedef enum vk_access {
     VK_READ_WRITE = 3,
 } vk_access;
 
-/** Every shader: its file is shaders/NAME.comp. The number is that of its storage buffers: bindings 0,
- * 1, … of set 0, in the order in which an operation binds them. */
+/** Every shader: its file is shaders/NAME.comp. The number is that of its storage buffers: bindings
+ * 0, 1, … of set 0, in the order in which an operation binds them. */
 #define VK_KERNEL_LIST(X)                                                                          \
     X(embed, 3)           /* tokens, table, y */                                                   \
     X(norm, 3)            /* x, weight, y */                                                       \
@@ -53,7 +53,9 @@ typedef enum vk_access {
     X(route_choose, 4)    /* logits, bias, experts, weights */                                     \
     X(route_sort, 4)      /* experts, offsets, row_token, slot_row */                              \
     X(head_topk_block, 8) /* fm_head_topk's inputs as it lists them, partial results */            \
-    X(head_topk_merge, 9) /* partial results, logits, temperatures, its outputs as it lists them */
+    X(head_topk_merge,                                                                             \
+      9) /* partial results, logits, temperatures, its outputs as it lists them   \
+                           */
 
 typedef enum vk_kernel_id {
 #define VK_KERNEL_ENUM(name, n_buffers) VK_KERNEL_##name,
@@ -62,8 +64,8 @@ typedef enum vk_kernel_id {
         VK_KERNEL_COUNT
 } vk_kernel_id;
 
-/** A range of a buffer that a shader sees as one storage buffer. buf NULL: the shader is told not to
- * look, and the recorder binds a few bytes of nothing. */
+/** A range of a buffer that a shader sees as one storage buffer. buf NULL: the shader is told not
+ * to look, and the recorder binds a few bytes of nothing. */
 typedef struct vk_binding {
     const vk_buf *buf;
     uint64_t offset, size; /* bytes; the offset is aligned as the device wants it */
@@ -86,14 +88,15 @@ typedef struct vk_call {
     uint32_t n_groups[3]; /* workgroups; 0 counts as 1 */
 } vk_call;
 
-/** Binds a view and pushes the offset of its first element (in elements of its format, from the start of
- * what is bound: descriptors are aligned, views are not). A view without buffer binds nothing and
- * pushes 0. The front made sure of its bounds; it spans no more than a binding can, but for weights and
- * caches, which have functions of their own. */
+/** Binds a view and pushes the offset of its first element (in elements of its format, from the
+ * start of what is bound: descriptors are aligned, views are not). A view without buffer binds
+ * nothing and pushes 0. The front made sure of its bounds; it spans no more than a binding can, but
+ * for weights and caches, which have functions of their own. */
 void vk_bind(vk_call *call, const fm_device_state *s, const fm_tensor *t, vk_access access);
 
 void vk_push_u32(vk_call *call, uint32_t value);
-/** A size or stride, in elements. Buffers are no larger than a binding, so every one that is used fits. */
+/** A size or stride, in elements. Buffers are no larger than a binding, so every one that is used
+ * fits. */
 void vk_push_size(vk_call *call, int64_t n);
 void vk_push_f32(vk_call *call, float value);
 
@@ -102,33 +105,33 @@ void vk_push_constant(vk_call *call, int64_t value);
 
 enum { VK_GROUP_SIZE_MOST = 128 }; /* invocations of a workgroup that every device has */
 
-/** Invocations of a workgroup that goes through n_visits things, each of which is a turn of a loop of one
- * of them; the end of a loop is a turn too. `usual`, but one subgroup where that is more or subgroups are
- * not wide; VK_GROUP_SIZE_MOST where loops would become too long. Always whole subgroups. 0: the loops would
- * end early even so, and vk_encode refuses the call. The size decides the order of sums: n_visits must not
- * say what a neighbour in the step can change. */
+/** Invocations of a workgroup that goes through n_visits things, each of which is a turn of a loop
+ * of one of them; the end of a loop is a turn too. `usual`, but one subgroup where that is more or
+ * subgroups are not wide; VK_GROUP_SIZE_MOST where loops would become too long. Always whole
+ * subgroups. 0: the loops would end early even so, and vk_encode refuses the call. The size decides
+ * the order of sums: n_visits must not say what a neighbour in the step can change. */
 uint32_t vk_group_size(const fm_device_state *s, uint32_t usual, int64_t n_visits);
 
-/** Whether the device may end the loops of an invocation before they have made so many turns. Then results
- * are wrong, and nothing says so. */
+/** Whether the device may end the loops of an invocation before they have made so many turns. Then
+ * results are wrong, and nothing says so. */
 bool vk_loop_ends_early(const fm_device_state *s, int64_t n_turns);
 
-/** Whether subgroups have 16 invocations or more, like those of a device that is made for many of them;
- * smaller ones are mostly the vectors of a CPU, where one subgroup is the best workgroup. */
+/** Whether subgroups have 16 invocations or more, like those of a device that is made for many of
+ * them; smaller ones are mostly the vectors of a CPU, where one subgroup is the best workgroup. */
 bool vk_has_wide_subgroups(const fm_device_state *s);
 
 static inline int64_t vk_ceil_div(int64_t a, int64_t b) {
     return a / b + (a % b != 0);
 }
 
-/** n workgroups in x and, where those are more than a device must take in one dimension (65,535), in y:
- * the shader finds its index by group_index() of shaders/fathom.glsl, which may reach beyond n - 1, so
- * it also needs n. */
+/** n workgroups in x and, where those are more than a device must take in one dimension (65,535),
+ * in y: the shader finds its index by group_index() of shaders/fathom.glsl, which may reach beyond
+ * n - 1, so it also needs n. */
 void vk_groups(vk_call *call, uint64_t n);
 
-/** Encodes a dispatch: finds or makes the pipeline, sets a barrier where the call reads what an earlier
- * one wrote, or writes what an earlier one touched, pushes descriptors and constants. FM_ERR_UNSUPPORTED,
- * with a warning in the log, for a call whose loops would end early. */
+/** Encodes a dispatch: finds or makes the pipeline, sets a barrier where the call reads what an
+ * earlier one wrote, or writes what an earlier one touched, pushes descriptors and constants.
+ * FM_ERR_UNSUPPORTED, with a warning in the log, for a call whose loops would end early. */
 fm_status vk_encode(fm_device_state *s, const vk_call *call);
 
 /** Warns that the device cannot do a call, and returns FM_ERR_UNSUPPORTED. */
@@ -157,9 +160,9 @@ enum {
         4, /* query heads of a task: shared memory holds their weights of a split */
 };
 
-/** Device memory for what an operation keeps between its dispatches, made when the device was opened:
- * partial results of attend and of head_topk. Which one is said by `use`; its size is planned in
- * vk_workspace.c. */
+/** Device memory for what an operation keeps between its dispatches, made when the device was
+ * opened: partial results of attend and of head_topk. Which one is said by `use`; its size is
+ * planned in vk_workspace.c. */
 typedef enum vk_workspace_use {
     VK_WORKSPACE_ATTEND,
     VK_WORKSPACE_HEAD,
@@ -177,8 +180,8 @@ typedef struct vk_weight {
     int64_t row_words; /* 32-bit words from one row to the next: a multiple of 4 */
 } vk_weight;
 
-/** The part of a weight that one dispatch can bind: a stretch of flat rows. Operations dispatch once for
- * each; an output whose row is not inside is left to another dispatch. */
+/** The part of a weight that one dispatch can bind: a stretch of flat rows. Operations dispatch
+ * once for each; an output whose row is not inside is left to another dispatch. */
 typedef struct vk_window {
     int64_t first, count; /* flat rows */
 } vk_window;

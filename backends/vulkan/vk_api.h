@@ -1,7 +1,7 @@
 /*
- * vk_api.h - the functions of Vulkan that this backend calls, found at run time: those of the loader
- * and an instance by vk_api_open_*, those of a logical device by vk_api_open_device. The lists are the
- * only place where a function has to be named to be called as vk->NAME.
+ * vk_api.h - the functions of Vulkan that this backend calls, found at run time: those of the
+ * loader and an instance by vk_api_open_*, those of a logical device by vk_api_open_device. The
+ * lists are the only place where a function has to be named to be called as vk->NAME.
  */
 #ifndef FATHOM_VK_API_H
 #define FATHOM_VK_API_H
@@ -91,7 +91,8 @@ typedef struct vk_api {
 #undef VK_API_FIELD
 } vk_api;
 
-/** Finds the loader's functions in a library; "": the system's. FM_ERR_UNSUPPORTED when there is none. */
+/** Finds the loader's functions in a library; "": the system's. FM_ERR_UNSUPPORTED when there is
+ * none. */
 fm_status vk_api_open_loader(vk_api *vk, const char *path, fm_error *err);
 /** Finds the functions of an instance, those of the debug list where it has them. */
 fm_status vk_api_open_instance(vk_api *vk, VkInstance instance, fm_error *err);
@@ -100,7 +101,8 @@ fm_status vk_api_open_device(vk_api *vk, VkDevice device, fm_error *err);
 /** What a result of Vulkan is in the house's terms. */
 fm_status vk_result_status(VkResult result);
 
-/** "CALL failed with VkResult N", for those that open something. VK_SUCCESS is FM_OK and says nothing. */
+/** "CALL failed with VkResult N", for those that open something. VK_SUCCESS is FM_OK and says
+ * nothing. */
 fm_status vk_result_error(VkResult result, const char *call, fm_error *err);
 
 #endif

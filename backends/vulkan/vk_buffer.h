@@ -13,8 +13,8 @@ struct vk_buf {
     vk_range range;
 };
 
-/** A zeroed buffer of at least one byte. Unlike vk_buf_new it may be larger than a binding can be: for
- * weights, which are bound in windows. */
+/** A zeroed buffer of at least one byte. Unlike vk_buf_new it may be larger than a binding can be:
+ * for weights, which are bound in windows. */
 fm_status vk_buf_make(fm_device_state *s, uint64_t size, vk_memory_kind kind, vk_buf **out,
                       fm_error *err);
 /** Waits for whatever runs, and forgets kept stretches, which may use it. NULL is allowed. */

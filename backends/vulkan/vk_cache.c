@@ -59,8 +59,8 @@ static void name_file(const fm_device_state *s, char path[VK_CACHE_PATH_SIZE]) {
              s->gpu.device, uuid);
 }
 
-/* Only the two directories that lead to the file, ~/.cache and ~/.cache/fathom: a home that is not there
- * is not to appear. Whether they are there is seen when the file is opened. */
+/* Only the two directories that lead to the file, ~/.cache and ~/.cache/fathom: a home that is not
+ * there is not to appear. Whether they are there is seen when the file is opened. */
 static void make_user_dir(const char *path) {
     char dir[VK_CACHE_PATH_SIZE], above[VK_CACHE_PATH_SIZE];
     snprintf(dir, sizeof dir, "%s", path);

@@ -1,13 +1,14 @@
 /*
- * vk_cache.h - compiled pipelines from one run to the next: a file for each device and driver. It is a
- * shortcut only: one that is absent, damaged or foreign is as good as none, and is written anew; where it
- * cannot be written, it is done without.
+ * vk_cache.h - compiled pipelines from one run to the next: a file for each device and driver. It
+ * is a shortcut only: one that is absent, damaged or foreign is as good as none, and is written
+ * anew; where it cannot be written, it is done without.
  *
- * Its directory is the one that the option `cache` names, which has to exist, or the user's cache, which
- * is made when there is something to keep: $FATHOM_CACHE, or fathom in $XDG_CACHE_HOME or in ~/.cache.
+ * Its directory is the one that the option `cache` names, which has to exist, or the user's cache,
+ * which is made when there is something to keep: $FATHOM_CACHE, or fathom in $XDG_CACHE_HOME or in
+ * ~/.cache.
  *
- * The file: vk_cache_header, then `size` bytes as the driver gave them. Drivers check little of what
- * they are given, so that nothing reaches one whose checksum is not right.
+ * The file: vk_cache_header, then `size` bytes as the driver gave them. Drivers check little of
+ * what they are given, so that nothing reaches one whose checksum is not right.
  */
 #ifndef FATHOM_VK_CACHE_H
 #define FATHOM_VK_CACHE_H

@@ -8,8 +8,8 @@
 
 enum {
     WORD = 4, /* bytes that a shader reads at least */
-    /* Of all loops of an invocation together. Mesa's device of software ends them after 65,535, whatever
-     * is left to do; what operations count leaves out a few. */
+    /* Of all loops of an invocation together. Mesa's device of software ends them after 65,535,
+     * whatever is left to do; what operations count leaves out a few. */
     LOOP_TURNS_MOST = 60000,
 };
 
@@ -39,7 +39,8 @@ void vk_push_constant(vk_call *call, int64_t value) {
     call->constants[call->n_constants++] = (uint32_t)value;
 }
 
-/* As little as alignment allows is bound, so that views of one buffer that lie apart are seen to. */
+/* As little as alignment allows is bound, so that views of one buffer that lie apart are seen to.
+ */
 void vk_bind(vk_call *call, const fm_device_state *s, const fm_tensor *t, vk_access access) {
     assert(call->n_bindings < VK_MAX_BINDINGS);
     vk_binding *b = &call->bindings[call->n_bindings++];

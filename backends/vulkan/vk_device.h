@@ -1,6 +1,6 @@
 /*
- * vk_device.h - the state of an opened device, for the files that make up the device itself; operations
- * see vk.h alone.
+ * vk_device.h - the state of an opened device, for the files that make up the device itself;
+ * operations see vk.h alone.
  */
 #ifndef FATHOM_VK_DEVICE_H
 #define FATHOM_VK_DEVICE_H
@@ -44,8 +44,8 @@ fm_status vk_device_list(const char *options, fm_device_info *out, int32_t max, 
                          fm_error *err);
 void vk_device_info(const fm_device_state *s, fm_device_info *out);
 
-/** vk_workspace.c: makes the buffers of s->workspaces, from the limits that the device is opened with.
- * vk_device_close drops them. */
+/** vk_workspace.c: makes the buffers of s->workspaces, from the limits that the device is opened
+ * with. vk_device_close drops them. */
 fm_status vk_workspace_open(fm_device_state *s, fm_error *err);
 
 /** Bytes of the largest buffer that one binding reaches. */

@@ -59,8 +59,8 @@ static void read_properties(const vk_api *vk, vk_gpu *gpu, bool has_control) {
     gpu->subgroup_size = subgroup.subgroupSize;
     gpu->has_subgroup_arithmetic = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
                                    (subgroup.supportedOperations & needed) == needed;
-    /* Sums take workgroups of whole subgroups, whose sizes are powers of two: group_sum in sum.glsl. A size
-     * that Vulkan does not know of is left to the shaders that use none. */
+    /* Sums take workgroups of whole subgroups, whose sizes are powers of two: group_sum in
+     * sum.glsl. A size that Vulkan does not know of is left to the shaders that use none. */
     bool is_known = gpu->subgroup_size > 0 && gpu->subgroup_size <= VK_GROUP_SIZE_MOST &&
                     (gpu->subgroup_size & (gpu->subgroup_size - 1)) == 0;
     if (!is_known) {
@@ -91,8 +91,8 @@ static const char *read_features(const vk_api *vk, const vk_gpu *gpu, bool *cont
     return NULL;
 }
 
-/** One queue for everything: any that computes; one that does not also draw is less disturbed by the
- * desktop. */
+/** One queue for everything: any that computes; one that does not also draw is less disturbed by
+ * the desktop. */
 static bool find_queue(const vk_api *vk, vk_gpu *gpu) {
     enum { FAMILIES_MAX = 32 };
     VkQueueFamilyProperties families[FAMILIES_MAX];

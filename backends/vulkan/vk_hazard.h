@@ -1,9 +1,10 @@
 /*
- * vk_hazard.h - which commands must wait for which. The one place that decides where barriers stand.
+ * vk_hazard.h - which commands must wait for which. The one place that decides where barriers
+ * stand.
  *
  *   vk_touch     a range of a buffer that a command reads or writes.
- *   vk_hazards   what was touched since the last barrier. A barrier is a global one: behind it the list
- *                is empty.
+ *   vk_hazards   what was touched since the last barrier. A barrier is a global one: behind it the
+ * list is empty.
  */
 #ifndef FATHOM_VK_HAZARD_H
 #define FATHOM_VK_HAZARD_H
@@ -23,9 +24,9 @@ typedef struct vk_hazards {
     vk_touch at[VK_HAZARDS_MAX];
 } vk_hazards;
 
-/** Adds what the next command touches: at most VK_HAZARDS_MAX ranges. True when a barrier must stand
- * before it, because it reads what an earlier command wrote, writes what an earlier one touched, or the
- * list is full; what was touched before is then forgotten. */
+/** Adds what the next command touches: at most VK_HAZARDS_MAX ranges. True when a barrier must
+ * stand before it, because it reads what an earlier command wrote, writes what an earlier one
+ * touched, or the list is full; what was touched before is then forgotten. */
 bool vk_hazards_add(vk_hazards *h, const vk_touch *touches, int32_t n);
 
 void vk_hazards_clear(vk_hazards *h);

@@ -1,4 +1,5 @@
-/* vk_instance.c - opens an instance of Vulkan, and brings the validation layer's messages to the log. */
+/* vk_instance.c - opens an instance of Vulkan, and brings the validation layer's messages to the
+ * log. */
 #include "vk_instance.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 /*
  * vk_instance.h - the connection to Vulkan, and the physical devices behind it.
  *
- *   vk_instance   the loader's functions, an instance, and with `validate` a messenger that brings the
- *                 validation layer's messages to a log. Destroys both.
- *   vk_gpu        what is known of one physical device that can run this backend. Owns nothing.
+ *   vk_instance   the loader's functions, an instance, and with `validate` a messenger that brings
+ * the validation layer's messages to a log. Destroys both. vk_gpu        what is known of one
+ * physical device that can run this backend. Owns nothing.
  */
 #ifndef FATHOM_VK_INSTANCE_H
 #define FATHOM_VK_INSTANCE_H
@@ -46,21 +46,21 @@ typedef struct vk_gpu {
     bool is_portability; /* a layer over another interface, with an extension to be named */
 } vk_gpu;
 
-/** Fills the devices that can run this backend, the fastest kind first; *n of them. `lacks` becomes what
- * the last one that cannot is lacking, or "". */
+/** Fills the devices that can run this backend, the fastest kind first; *n of them. `lacks` becomes
+ * what the last one that cannot is lacking, or "". */
 fm_status vk_gpus_find(const vk_api *vk, VkInstance instance, vk_gpu out[VK_GPUS_MAX], int32_t *n,
                        char lacks[200], fm_error *err);
 
 /** True for the memory of the host's own: integrated and emulated devices. */
 bool vk_gpu_is_unified(const vk_gpu *gpu);
 
-/** Bytes of the heap that buffers come from, and of them those that are free for this process, where
- * the driver tells; else what is left when `taken` bytes are in use. */
+/** Bytes of the heap that buffers come from, and of them those that are free for this process,
+ * where the driver tells; else what is left when `taken` bytes are in use. */
 void vk_gpu_memory(const vk_api *vk, const vk_gpu *gpu, uint64_t taken, uint64_t *total,
                    uint64_t *available);
 
-/** The type of memory for buffers of the device, of those that `type_bits` allows: on the device, on
- * its largest heap, and seen by the host where that costs nothing. -1: none. */
+/** The type of memory for buffers of the device, of those that `type_bits` allows: on the device,
+ * on its largest heap, and seen by the host where that costs nothing. -1: none. */
 int32_t vk_gpu_device_type(const vk_gpu *gpu, uint32_t type_bits);
 /** A type that the host sees, for transfers; `is_cached`: fast for it to read. -1: none. */
 int32_t vk_gpu_host_type(const vk_gpu *gpu, uint32_t type_bits, bool is_cached);

@@ -2,8 +2,8 @@
  * vk_kernel.h - shaders and their pipelines.
  *
  *   vk_kernel     one shader: what its pipelines share. Made on first use.
- *   vk_pipeline   a shader compiled for one size of workgroup and one set of constants. Made on first
- *                 use, kept until the device is closed.
+ *   vk_pipeline   a shader compiled for one size of workgroup and one set of constants. Made on
+ * first use, kept until the device is closed.
  */
 #ifndef FATHOM_VK_KERNEL_H
 #define FATHOM_VK_KERNEL_H

@@ -1,6 +1,6 @@
 /*
- * vk_label.h - names of ours in what the validation layer and debuggers say: of pipelines, buffers and
- * stretches of commands. Only on a device that is validated; elsewhere they do nothing.
+ * vk_label.h - names of ours in what the validation layer and debuggers say: of pipelines, buffers
+ * and stretches of commands. Only on a device that is validated; elsewhere they do nothing.
  */
 #ifndef FATHOM_VK_LABEL_H
 #define FATHOM_VK_LABEL_H

@@ -104,16 +104,16 @@ static fm_status refuse(const fm_device_state *s, uint64_t size, fm_status statu
                      (unsigned long long)available);
 }
 
-/** Whether the heap of buffers has that many bytes left. Some drivers would give more than there are, and
- * pay with everything becoming slow. */
+/** Whether the heap of buffers has that many bytes left. Some drivers would give more than there
+ * are, and pay with everything becoming slow. */
 static bool is_affordable(const fm_device_state *s, uint64_t size) {
     uint64_t total, available;
     vk_gpu_memory(&s->vk, &s->gpu, s->memory.taken, &total, &available);
     return size <= available;
 }
 
-/** From a block that is made for it: one to be shared, or where it is large, or there is no memory for
- * one, of its own size. */
+/** From a block that is made for it: one to be shared, or where it is large, or there is no memory
+ * for one, of its own size. */
 static fm_status take_new(fm_device_state *s, uint32_t type, bool is_mapped,
                           const VkMemoryRequirements *needs, vk_range *out) {
     uint64_t shared = block_size(&s->gpu, type);

@@ -1,10 +1,10 @@
 /*
- * vk_memory.h - device memory for buffers. A driver gives few and large allocations: those are blocks,
- * and buffers are ranges of them.
+ * vk_memory.h - device memory for buffers. A driver gives few and large allocations: those are
+ * blocks, and buffers are ranges of them.
  *
  *   vk_memory   the blocks of a device. Frees them.
- *   vk_block    one allocation: of many buffers, or of a single large one. Freed with its last range.
- *   vk_range    a part of a block, taken and given back.
+ *   vk_block    one allocation: of many buffers, or of a single large one. Freed with its last
+ * range. vk_range    a part of a block, taken and given back.
  */
 #ifndef FATHOM_VK_MEMORY_H
 #define FATHOM_VK_MEMORY_H
@@ -41,8 +41,8 @@ typedef struct vk_range {
     int32_t block;
 } vk_range;
 
-/** Takes memory that fits the requirements of a buffer. FM_ERR_MEMORY says what was asked and what is
- * free, FM_ERR_LIMIT when one allocation cannot be that large. */
+/** Takes memory that fits the requirements of a buffer. FM_ERR_MEMORY says what was asked and what
+ * is free, FM_ERR_LIMIT when one allocation cannot be that large. */
 fm_status vk_memory_take(fm_device_state *s, const VkMemoryRequirements *needs, vk_memory_kind kind,
                          vk_range *out, fm_error *err);
 void vk_memory_give(fm_device_state *s, const vk_range *range);

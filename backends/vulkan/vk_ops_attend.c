@@ -1,8 +1,8 @@
 /*
- * vk_ops_attend.c - attention: one dispatch where a sequence has no more than one split of keys, else
- * batches of two, the splits' partial results and their merge. How many splits and batches there are
- * comes from the shapes and the size of the workspace; what lies in the buffers decides which of the
- * workgroups have nothing to do.
+ * vk_ops_attend.c - attention: one dispatch where a sequence has no more than one split of keys,
+ * else batches of two, the splits' partial results and their merge. How many splits and batches
+ * there are comes from the shapes and the size of the workspace; what lies in the buffers decides
+ * which of the workgroups have nothing to do.
  */
 #include "vk.h"
 
@@ -46,7 +46,8 @@ static attend_plan plan_of(const fm_attend *a, int64_t n_splits, int64_t room) {
     };
 }
 
-/** Two, where all of a cache's rows lie in whole words and there are enough of them for everyone. */
+/** Two, where all of a cache's rows lie in whole words and there are enough of them for everyone.
+ */
 static int64_t unit_of(const fm_tensor *cache, int64_t n_invocations) {
     int64_t odd = cache->offset | cache->stride[0] | cache->stride[1] | cache->size[2];
     bool pairs = cache->dtype == FM_DTYPE_BF16 && odd % 2 == 0;
@@ -67,8 +68,9 @@ static void push_strides(vk_call *call, const fm_tensor *t) {
     vk_push_size(call, t->stride[1]);
 }
 
-/** What a workgroup of attend_split goes through: numbers of keys for the scores, the weights, and rows of
- * values. Says no more than the shapes do, as the size of a workgroup decides the order of sums. */
+/** What a workgroup of attend_split goes through: numbers of keys for the scores, the weights, and
+ * rows of values. Says no more than the shapes do, as the size of a workgroup decides the order of
+ * sums. */
 static int64_t split_visits(const fm_attend *a) {
     const int64_t n_weights = 2 * VK_ATTEND_SPLIT_KEYS * VK_ATTEND_HEADS_MOST;
     const int64_t n_rows = VK_ATTEND_SPLIT_KEYS / VALUE_ROWS + 2 * SPLIT_PAGES + 2;

@@ -8,8 +8,8 @@
 enum {
     SUMS = 4,          /* of each block */
     BLOCKS_MOST = 512, /* of a row, which is half a million ids: one workgroup merges them */
-    /* How often an entry is looked at, at most, to select the best: for each bit of a key and of an id, and
-     * a few times more. */
+    /* How often an entry is looked at, at most, to select the best: for each bit of a key and of an
+     * id, and a few times more. */
     SELECT_VISITS = 32 + 31 + 7,
 };
 
@@ -68,8 +68,8 @@ static fm_status head_merge(fm_device_state *s, const fm_head_topk *a, const fm_
     const fm_tensor *const outputs[] = {&a->ids,      &a->values,   &a->raw,
                                         &a->best_ids, &a->best_raw, &a->sums};
     enum { N_OUTPUTS = sizeof outputs / sizeof outputs[0] };
-    /* For the most that can be asked, so that sums do not depend on what is. Each of the best is compared
-     * with all of them, and the sums of blocks are gone through. */
+    /* For the most that can be asked, so that sums do not depend on what is. Each of the best is
+     * compared with all of them, and the sums of blocks are gone through. */
     const int64_t n_most = FM_HEAD_TOP_MAX;
     int64_t n_visits = split->n_blocks * (n_most * SELECT_VISITS + SUMS) + n_most * n_most;
     vk_call call = {.op = FM_OP_head_topk,

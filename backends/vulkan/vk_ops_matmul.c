@@ -39,8 +39,9 @@ static uint64_t ceil_div(int64_t a, int64_t b) {
     return (uint64_t)vk_ceil_div(a, b);
 }
 
-/** What the invocations of a workgroup go through: the row's stretches of 16 bytes, for experts once for
- * each token. Says no more than the row does, as the size of a workgroup decides the order of sums. */
+/** What the invocations of a workgroup go through: the row's stretches of 16 bytes, for experts
+ * once for each token. Says no more than the row does, as the size of a workgroup decides the order
+ * of sums. */
 static int64_t product_visits(const fm_weight *w) {
     return BLOCK_TOKENS * vk_ceil_div(((const vk_weight *)w)->row_words, 4);
 }

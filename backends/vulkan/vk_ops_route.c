@@ -65,8 +65,8 @@ static bool is_shareable(const fm_device_state *s, const fm_route *a) {
     return n_words * 4 <= vk_shared_max(s);
 }
 
-/** FM_ERR_UNSUPPORTED where there are too many experts for the memory of a workgroup: 3,800 take less than
- * every device has. */
+/** FM_ERR_UNSUPPORTED where there are too many experts for the memory of a workgroup: 3,800 take
+ * less than every device has. */
 fm_status vk_route(fm_device_state *s, const fm_route *a) {
     if (!is_shareable(s, a))
         return vk_refuse(s, FM_OP_route, "so many experts do not fit the memory of a workgroup");

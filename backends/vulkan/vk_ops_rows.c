@@ -1,7 +1,7 @@
 /*
  * vk_ops_rows.c - the operations of the Vulkan backend that go row by row. Their shaders share the
- * work out by blocks of a row, or by rows; each binding pushes its offset, and sizes and strides follow
- * in the order of the shader's push constants.
+ * work out by blocks of a row, or by rows; each binding pushes its offset, and sizes and strides
+ * follow in the order of the shader's push constants.
  */
 #include "vk.h"
 

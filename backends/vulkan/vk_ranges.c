@@ -19,8 +19,8 @@ void vk_ranges_release(vk_ranges *r) {
     *r = (vk_ranges){0};
 }
 
-/* Between n parts that are taken lie n + 1 free ones at most: with room for those, giving back never
- * has to allocate. */
+/* Between n parts that are taken lie n + 1 free ones at most: with room for those, giving back
+ * never has to allocate. */
 static fm_status make_room(vk_ranges *r) {
     if (r->n_taken + 2 <= r->room) return FM_OK;
     vk_span *grown = realloc(r->free, (size_t)r->room * 2 * sizeof *grown);

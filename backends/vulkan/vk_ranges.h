@@ -23,8 +23,9 @@ typedef struct vk_ranges {
 fm_status vk_ranges_init(vk_ranges *r, uint64_t size);
 void vk_ranges_release(vk_ranges *r);
 
-/** Takes `size` bytes, at least one, at a multiple of `alignment`, a power of two, from the smallest free
- * part that has room. FM_ERR_LIMIT when none has, FM_ERR_MEMORY when the list cannot grow. */
+/** Takes `size` bytes, at least one, at a multiple of `alignment`, a power of two, from the
+ * smallest free part that has room. FM_ERR_LIMIT when none has, FM_ERR_MEMORY when the list cannot
+ * grow. */
 fm_status vk_ranges_take(vk_ranges *r, uint64_t size, uint64_t alignment, uint64_t *offset);
 /** Gives back what was taken, whole. Cannot fail. */
 void vk_ranges_give(vk_ranges *r, uint64_t offset, uint64_t size);

@@ -182,8 +182,8 @@ fm_status vk_recorder_command(fm_device_state *s, const vk_touch *touches, int32
 
 /* ---- Submitting ---------------------------------------------------------------------------------- */
 
-/** What the pieces used is free at this moment. Where they will never run, that of the last submission: a
- * stretch may be in an earlier one as well. */
+/** What the pieces used is free at this moment. Where they will never run, that of the last
+ * submission: a stretch may be in an earlier one as well. */
 static void release_pieces(fm_device_state *s, uint64_t moment) {
     vk_recorder *r = &s->recorder;
     for (int32_t i = 0; i < VK_DYNAMIC_MAX; i++)

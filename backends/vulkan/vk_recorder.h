@@ -1,15 +1,15 @@
 /*
  * vk_recorder.h - command buffers: what is encoded, in which order it runs, and when it is done.
  *
- *   piece      a command buffer in the order of execution: one filled as calls come (dynamic), or a kept
- *              stretch that is run again. Pieces that were encoded and not yet submitted are the queue's
+ *   piece      a command buffer in the order of execution: one filled as calls come (dynamic), or a
+ * kept stretch that is run again. Pieces that were encoded and not yet submitted are the queue's
  *              next submission.
  *   moment     a value of the device's timeline semaphore; each submission has the next one. What a
  *              submission used is free again when its moment has passed.
  *   ticket     the front's name for a submission.
  *
- * Every piece begins with a barrier against all before it and ends with one towards the host, so that
- * hazards are looked for only inside of a piece.
+ * Every piece begins with a barrier against all before it and ends with one towards the host, so
+ * that hazards are looked for only inside of a piece.
  */
 #ifndef FATHOM_VK_RECORDER_H
 #define FATHOM_VK_RECORDER_H
@@ -50,8 +50,8 @@ fm_status vk_recorder_open(fm_device_state *s, fm_error *err);
 /** Waits for the device; what is encoded is dropped. */
 void vk_recorder_close(fm_device_state *s);
 
-/** The command buffer for the next command, which touches the given ranges; a barrier is set before it
- * where one is needed. */
+/** The command buffer for the next command, which touches the given ranges; a barrier is set before
+ * it where one is needed. */
 fm_status vk_recorder_command(fm_device_state *s, const vk_touch *touches, int32_t n,
                               VkCommandBuffer *out);
 

@@ -33,8 +33,8 @@ typedef struct vk_staging {
 fm_status vk_staging_open(fm_device_state *s, fm_error *err);
 void vk_staging_close(fm_device_state *s);
 
-/** Copies bytes into the ring and encodes their copy to the buffer, in pieces where they are many. May
- * wait for the device where the ring is full. */
+/** Copies bytes into the ring and encodes their copy to the buffer, in pieces where they are many.
+ * May wait for the device where the ring is full. */
 fm_status vk_staging_write(fm_device_state *s, const vk_buf *dst, uint64_t offset, const void *src,
                            uint64_t size);
 /** Submits and waits. */

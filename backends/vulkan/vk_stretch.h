@@ -1,7 +1,8 @@
 /*
  * vk_stretch.h - stretches of a step that are kept as command buffers of their own and run again
- * (device_record in backend.h). They hold buffers and pipelines by their handles, so all are dropped
- * when a buffer is freed; when there are too many, the one that was not used for the longest time goes.
+ * (device_record in backend.h). They hold buffers and pipelines by their handles, so all are
+ * dropped when a buffer is freed; when there are too many, the one that was not used for the
+ * longest time goes.
  */
 #ifndef FATHOM_VK_STRETCH_H
 #define FATHOM_VK_STRETCH_H

@@ -43,8 +43,8 @@ fm_status vk_times_prepare(fm_device_state *s) {
     return FM_OK;
 }
 
-/* Each stamp is taken when all before it is done, so that dispatches which run at the same time do not
- * count each other's time. */
+/* Each stamp is taken when all before it is done, so that dispatches which run at the same time do
+ * not count each other's time. */
 void vk_times_begin(fm_device_state *s, VkCommandBuffer commands, fm_op op) {
     vk_times *t = &s->times;
     if (!t->is_on || !has_clock(s)) return;

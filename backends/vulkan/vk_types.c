@@ -20,8 +20,8 @@ static bool is_plain(VkMemoryPropertyFlags flags) {
               VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT));
 }
 
-/* Of a graphics card's memory the host may see all, or a window of 256 MiB that is a heap of its own:
- * the heap counts first, so that the window is left alone. */
+/* Of a graphics card's memory the host may see all, or a window of 256 MiB that is a heap of its
+ * own: the heap counts first, so that the window is left alone. */
 static bool is_better_device_type(const vk_gpu *gpu, uint32_t a, uint32_t b) {
     const VkMemoryPropertyFlags wanted[] = {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, HOST,
                                             VK_MEMORY_PROPERTY_HOST_CACHED_BIT};

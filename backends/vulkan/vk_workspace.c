@@ -1,5 +1,5 @@
-/* vk_workspace.c - plans the memory that operations keep between their dispatches, once, from the limits
- * that a device is opened with. */
+/* vk_workspace.c - plans the memory that operations keep between their dispatches, once, from the
+ * limits that a device is opened with. */
 #include "vk_device.h"
 
 enum {
@@ -8,12 +8,12 @@ enum {
 
 /** What attend keeps where all steps fit in one batch. More would not make it faster. */
 static const uint64_t ATTEND_BYTES_MOST = 32u << 20;
-/** What head_topk keeps of as many rows as fit: 8 of 128,000 ids when it wants the most of them. No limit
- * of a device says how many ids there are. */
+/** What head_topk keeps of as many rows as fit: 8 of 128,000 ids when it wants the most of them. No
+ * limit of a device says how many ids there are. */
 static const uint64_t HEAD_BYTES = 4u << 20;
 
-/** Bytes of the partial results of one head, for a token that attends to all of the context: for each
- * split the largest score, the sum of weights, and values. */
+/** Bytes of the partial results of one head, for a token that attends to all of the context: for
+ * each split the largest score, the sum of weights, and values. */
 static uint64_t attend_head_bytes(const fm_device_params *params) {
     int64_t n_keys = (int64_t)cache_page_count(params->max_context) * FM_CACHE_PAGE_ROWS;
     uint64_t n_splits = (uint64_t)vk_ceil_div(n_keys, VK_ATTEND_SPLIT_KEYS);

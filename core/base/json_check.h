@@ -15,8 +15,8 @@ enum {
     JSON_MAX_EXPONENT = 307,     /* decimal: anything with it fits in a double */
 };
 
-/** Checks `length` bytes; the error text is "NAME: line L: what", or "NAME: column C: what" where the
- * limits call the text one line. Any thread. */
+/** Checks `length` bytes; the error text is "NAME: line L: what", or "NAME: column C: what" where
+ * the limits call the text one line. Any thread. */
 fm_status json_check(const char *name, const char *text, size_t length, json_limits limits,
                      fm_error *err);
 

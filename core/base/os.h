@@ -31,8 +31,8 @@ fm_status os_file_read(const char *path, size_t max_size, char **data, size_t *s
 fm_status os_file_read_start(const char *path, void *data, size_t size, size_t *n_read,
                              size_t *file_size, fm_error *err);
 
-/** False only when nothing is there under that name. What is there may still be unreadable, no plain
- * file, or a link that leads nowhere: opening it says so. */
+/** False only when nothing is there under that name. What is there may still be unreadable, no
+ * plain file, or a link that leads nowhere: opening it says so. */
 bool os_path_exists(const char *path);
 
 /** True when `path` names an existing directory. */
@@ -56,7 +56,8 @@ uint64_t os_memory_available(void);
 uint64_t os_memory_total(void);
 
 /** Opens a shared library and finds a symbol in it; the library stays open until the program ends.
- * NULL when there is no such library or symbol: then `why` (may be NULL) says so, as the system does. */
+ * NULL when there is no such library or symbol: then `why` (may be NULL) says so, as the system
+ * does. */
 void *os_library_symbol(const char *path, const char *symbol, char *why, size_t why_size);
 
 /** The directory that holds the code of this library, or the program that it is linked into. */

@@ -28,8 +28,8 @@ static bool cut_file_name(char *path) {
     return true;
 }
 
-/* A program started by a bare name is known to the dynamic linker by that name alone; the kernel knows
- * where it is. */
+/* A program started by a bare name is known to the dynamic linker by that name alone; the kernel
+ * knows where it is. */
 fm_status os_code_dir(char *out, size_t out_size, fm_error *err) {
     static const char anchor = 0;
     Dl_info info;

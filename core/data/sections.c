@@ -142,8 +142,8 @@ fm_status sections_parse(const char *name, const uint8_t *data, size_t size,
     return status;
 }
 
-/** Refuses what need not be read whole: another kind of file (a model's weights, by mistake), and one
- * that does not fit into memory. */
+/** Refuses what need not be read whole: another kind of file (a model's weights, by mistake), and
+ * one that does not fit into memory. */
 static fm_status check_before_reading(const char *path, const sections_kind *kind, fm_error *err) {
     uint8_t start[SECTIONS_HEADER_SIZE];
     size_t n, file_size;

@@ -1,7 +1,7 @@
 /*
  * sections.h - a file of numbered sections in which damage is found before anything of it is used.
- * A `sections` is such a file, read into memory and checked; the payloads lie there and live as long
- * as it. sections_writer.h makes one. Immutable once open: any thread.
+ * A `sections` is such a file, read into memory and checked; the payloads lie there and live as
+ * long as it. sections_writer.h makes one. Immutable once open: any thread.
  *
  * The layout; all numbers are little-endian, and every part begins at a multiple of 8 bytes:
  *
@@ -52,13 +52,14 @@ typedef struct section {
 
 typedef struct sections sections;
 
-/** Reads a file into memory and checks all of it, every byte included. FM_ERR_FORMAT for another kind
- * of file, or one that is damaged, cut off or too long; FM_ERR_UNSUPPORTED for a version out of the
- * range; FM_ERR_LIMIT; FM_ERR_MEMORY when it does not fit; else as os_file_read. *out is NULL then.
- * Sections of unknown tags are kept; whether they may be there is the caller's to say. A file that
- * changes while it is read is a damaged one; once it is open that has no effect. */
+/** Reads a file into memory and checks all of it, every byte included. FM_ERR_FORMAT for another
+ * kind of file, or one that is damaged, cut off or too long; FM_ERR_UNSUPPORTED for a version out
+ * of the range; FM_ERR_LIMIT; FM_ERR_MEMORY when it does not fit; else as os_file_read. *out is
+ * NULL then. Sections of unknown tags are kept; whether they may be there is the caller's to say. A
+ * file that changes while it is read is a damaged one; once it is open that has no effect. */
 fm_status sections_open(const char *path, const sections_kind *kind, sections **out, fm_error *err);
-/** The same for bytes in memory, which must outlive *out. `name` stands for the path in messages. */
+/** The same for bytes in memory, which must outlive *out. `name` stands for the path in messages.
+ */
 fm_status sections_parse(const char *name, const uint8_t *data, size_t size,
                          const sections_kind *kind, sections **out, fm_error *err);
 /** NULL is allowed. */

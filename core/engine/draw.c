@@ -1,5 +1,5 @@
-/* draw.c - logits in blocks of rows, each from one pass over the head's weights; head_topk on a block,
- * then the sampler row by row. */
+/* draw.c - logits in blocks of rows, each from one pass over the head's weights; head_topk on a
+ * block, then the sampler row by row. */
 #include "draw.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /*
- * draw.h - draws the next tokens of a step: the rows of logits that the step's sequences ask for, in
- * blocks of at most ACTIVATIONS_LOGIT_ROWS, and for each the sampler. Owns its buffers, which hold a
- * block whatever its requests ask for; nothing is allocated after draw_new.
+ * draw.h - draws the next tokens of a step: the rows of logits that the step's sequences ask for,
+ * in blocks of at most ACTIVATIONS_LOGIT_ROWS, and for each the sampler. Owns its buffers, which
+ * hold a block whatever its requests ask for; nothing is allocated after draw_new.
  */
 #ifndef FATHOM_ENGINE_DRAW_H
 #define FATHOM_ENGINE_DRAW_H
@@ -36,15 +36,15 @@ void draw_free(draw *d);
 
 /** Empties the list of draws. */
 void draw_begin(draw *d);
-/** Asks for the next token of a request from the logits of the step's token `row`. Calls the request's
- * mask function, and cancels the request when that says so. */
+/** Asks for the next token of a request from the logits of the step's token `row`. Calls the
+ * request's mask function, and cancels the request when that says so. */
 void draw_add(draw *d, request *r, int32_t row);
-/** After forward_layers: encodes what the first block needs and submits it, with all that was encoded
- * before, also where there is nothing to draw. */
+/** After forward_layers: encodes what the first block needs and submits it, with all that was
+ * encoded before, also where there is nothing to draw. */
 fm_status draw_start(draw *d, const forward *f);
 /** Waits for the device and draws all, block by block, into the requests' `drawn`, which are not
- * touched before. A status other than FM_OK is the device's; what is wrong with one row stands in its
- * `drawn`. */
+ * touched before. A status other than FM_OK is the device's; what is wrong with one row stands in
+ * its `drawn`. */
 fm_status draw_finish(draw *d, const forward *f);
 
 #endif

@@ -33,19 +33,21 @@ struct fm_engine {
 fm_status engine_make(fm_model *m, const fm_engine_params *params, fm_engine **out, fm_error *err);
 
 /** Calls that compute begin here. They are refused to a callback, whose results they would
- * overwrite, and to a second thread, as all engines of a model work on the same devices. The model's
- * `busy` is only tried, never waited for: a callback that waited would wait for itself. */
+ * overwrite, and to a second thread, as all engines of a model work on the same devices. The
+ * model's `busy` is only tried, never waited for: a callback that waited would wait for itself. */
 fm_status engine_begin(fm_engine *e, fm_error *err);
 void engine_end(fm_engine *e);
 
-/** What was computed since fp_begin ended with `status`: puts the caller's floating-point environment
- * back; a failure leaves the devices ready for the next step and is said in words. Returns it. */
+/** What was computed since fp_begin ended with `status`: puts the caller's floating-point
+ * environment back; a failure leaves the devices ready for the next step and is said in words.
+ * Returns it. */
 fm_status engine_computed(fm_engine *e, const fenv_t *caller, fm_status status, fm_error *err);
 
 /** The forward pass of the step that was written down. */
 forward engine_pass(fm_engine *e);
 
-/** Hands a new request to the queue, or frees it with its pages. Any thread, when it has no pages. */
+/** Hands a new request to the queue, or frees it with its pages. Any thread, when it has no pages.
+ */
 fm_status engine_enqueue(fm_engine *e, request *r, uint64_t *id, fm_error *err);
 
 /** FM_ERR_NOT_FOUND, in words, for the id of a request that is not there. */

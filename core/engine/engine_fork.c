@@ -1,7 +1,8 @@
 /* engine_fork.c - a second request that goes on from where another one is. */
 #include "engine.h"
 
-/** What the parent was asked, with the first n_answer tokens of its answer, as part of the prompt. */
+/** What the parent was asked, with the first n_answer tokens of its answer, as part of the prompt.
+ */
 static fm_request ask_again(const request *parent, const fm_fork *fork, int32_t n_answer) {
     return (fm_request){
         .ids = parent->q.ids,
@@ -22,8 +23,8 @@ static fm_request ask_again(const request *parent, const fm_fork *fork, int32_t 
     };
 }
 
-/** The child takes the parent's pages as far as they hold its own tokens but the last, which is run to
- * give logits. Where a window has lost what that needs, it begins with nothing. */
+/** The child takes the parent's pages as far as they hold its own tokens but the last, which is run
+ * to give logits. Where a window has lost what that needs, it begins with nothing. */
 static void share_pages(fm_engine *e, request *parent, request *child) {
     paged_sequence *from = &parent->q.pages, *to = &child->q.pages;
     if (from->n_tokens > to->max_tokens) return;

@@ -1,6 +1,7 @@
 /*
- * engine_plan.c - what an engine takes, and whether there is room for it. Nothing is computed twice by
- * formulas of its own: the engine is made on devices that only plan, and the bytes are read there.
+ * engine_plan.c - what an engine takes, and whether there is room for it. Nothing is computed twice
+ * by formulas of its own: the engine is made on devices that only plan, and the bytes are read
+ * there.
  */
 #include "engine.h"
 
@@ -23,7 +24,8 @@ static uint64_t cache_bytes(const kv_cache *c, const fm_device *dev, uint64_t *p
     return bytes;
 }
 
-/** Tokens, in whole pages, whose caches fit what everything else leaves of a memory that is short. */
+/** Tokens, in whole pages, whose caches fit what everything else leaves of a memory that is short.
+ */
 static int64_t tokens_that_fit(int32_t cache_tokens, uint64_t need, uint64_t per_token,
                                uint64_t room) {
     uint64_t pages = (uint64_t)cache_page_count(cache_tokens);

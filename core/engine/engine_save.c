@@ -12,8 +12,8 @@ static fm_status finish_encoded(fm_engine *e, fm_error *err) {
     return error_set(err, status, "the device failed: %s", fm_status_text(status));
 }
 
-/** The same after rows were read into a sequence's pages. Where that fails nobody may take them over:
- * the cache forgets them, with all that nobody uses. */
+/** The same after rows were read into a sequence's pages. Where that fails nobody may take them
+ * over: the cache forgets them, with all that nobody uses. */
 static fm_status finish_rows(fm_engine *e, paged_sequence *pages, fm_error *err) {
     fm_status status = finish_encoded(e, err);
     if (status == FM_OK) return status;
@@ -95,8 +95,8 @@ fm_status fm_engine_restore(fm_engine *e, const char *path, const fm_restore *ho
 
 /* ---- Prefixes ---------------------------------------------------------------------------------- */
 
-/** The engine's own sequence takes over what is cached of a prompt; FM_ERR_NOT_FOUND when not even a
- * page is. */
+/** The engine's own sequence takes over what is cached of a prompt; FM_ERR_NOT_FOUND when not even
+ * a page is. */
 static fm_status adopt_prefix(fm_engine *e, uint64_t tenant, const int32_t *ids, size_t n_ids,
                               fm_error *err) {
     int32_t snapshot;

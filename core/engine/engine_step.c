@@ -1,8 +1,8 @@
 /*
  * engine_step.c - one step: take what was submitted, end what is over, plan, compute, settle. A
  * request's tokens, counts and text change here only, and only when the whole step was computed.
- * events.c tells what was settled: at once, or where the device computes by itself while it computes
- * the next step.
+ * events.c tells what was settled: at once, or where the device computes by itself while it
+ * computes the next step.
  */
 #include "../base/fp.h"
 #include "../base/os.h"
@@ -78,8 +78,9 @@ static fm_status finish(fm_engine *e) {
     return draw_finish(&e->draw, &f);
 }
 
-/** Computes the planned step, in the default floating-point environment. What the step before has left
- * to tell is told between, while the device is busy; when there was nothing to submit, all the same. */
+/** Computes the planned step, in the default floating-point environment. What the step before has
+ * left to tell is told between, while the device is busy; when there was nothing to submit, all the
+ * same. */
 static fm_status compute(fm_engine *e, fm_error *err) {
     fenv_t caller;
     write_step(e);
@@ -110,8 +111,8 @@ static void count_part(fm_engine *e, const schedule_part *part, double seconds) 
     }
 }
 
-/** Appends a drawn token. It ends the request when it is an end token, completes a stop string, or is
- * the last one. */
+/** Appends a drawn token. It ends the request when it is an end token, completes a stop string, or
+ * is the last one. */
 static void settle_token(fm_engine *e, request *r) {
     fm_finish end = FM_FINISH_NONE;
     if (request_is_end(r, r->drawn.id)) {

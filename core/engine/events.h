@@ -36,8 +36,10 @@ typedef struct events {
 
 /** When it is told. */
 typedef enum events_when {
-    EVENTS_BETWEEN_STEPS, /* no step is under way: a request that its callback cancels ends at once */
-    EVENTS_BESIDE_STEP, /* the device computes one, and may compute that request: it ends behind it */
+    EVENTS_BETWEEN_STEPS, /* no step is under way: a request that its callback cancels ends at once
+                           */
+    EVENTS_BESIDE_STEP, /* the device computes one, and may compute that request: it ends behind it
+                         */
 } events_when;
 
 /** The token in r->drawn was appended. `end` is FM_FINISH_NONE, or why it was the last. When told
@@ -45,8 +47,8 @@ typedef enum events_when {
 void events_add_token(events *ev, request *r, fm_finish end);
 
 /** Ends a request, in whichever list of the scheduler it is; `status` is FM_OK unless `end` is
- * FM_FINISH_ERROR. Its pages and its place go first, so that the last event may submit into them. When
- * told at once it is freed by this call. */
+ * FM_FINISH_ERROR. Its pages and its place go first, so that the last event may submit into them.
+ * When told at once it is freed by this call. */
 void events_add_end(events *ev, request *r, fm_finish end, fm_status status);
 
 /** Calls back, in the order in which requests were added, and frees those that have ended. */

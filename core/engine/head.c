@@ -34,8 +34,8 @@ static void *take(int32_t **at, size_t n) {
     return taken;
 }
 
-/** Cuts the memory into the arrays that go to the device, in the order of their declaration, and what
- * comes back. */
+/** Cuts the memory into the arrays that go to the device, in the order of their declaration, and
+ * what comes back. */
 static void place(head *h) {
     size_t n_rows = (size_t)h->limits.max_rows, n_edits = n_rows * (size_t)h->limits.row_edits;
     int32_t *at = h->memory;
@@ -117,8 +117,9 @@ static fm_tensor view(const head *h, const void *array, fm_dtype dtype, int64_t 
     return t;
 }
 
-/** Points `a` to the inputs. The lists of edits are as long as those of so many rows may be, whatever
- * they hold, so that what is recorded for so many rows fits: the offsets say how much of them counts. */
+/** Points `a` to the inputs. The lists of edits are as long as those of so many rows may be,
+ * whatever they hold, so that what is recorded for so many rows fits: the offsets say how much of
+ * them counts. */
 static void name_inputs(const head *h, fm_head_topk *a) {
     int64_t n_rows = h->n_rows, n_edits = n_rows * h->limits.row_edits;
     a->temperatures = view(h, h->temperatures, FM_DTYPE_F32, n_rows, 0);
@@ -146,8 +147,9 @@ static int32_t n_candidates(const head *h) {
     return h->greedy ? 1 : FM_HEAD_TOP_MAX;
 }
 
-/** Cuts `found` into the arrays of a step, one right behind the other, so that one read brings them all:
- * on a device whose memory the host does not see each read is a submission. Returns their elements. */
+/** Cuts `found` into the arrays of a step, one right behind the other, so that one read brings them
+ * all: on a device whose memory the host does not see each read is a submission. Returns their
+ * elements. */
 static int64_t place_found(head *h) {
     size_t n_rows = (size_t)h->n_rows, n_best = (size_t)h->n_best;
     size_t n_each = n_rows * (size_t)n_candidates(h);

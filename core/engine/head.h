@@ -1,7 +1,7 @@
 /*
- * head.h - brings the rows of logits of a step to head_topk, and what it found to the sampler: edits,
- * masks and temperatures on their way to the device, candidates and sums on their way back. Owns the
- * arrays on both sides, made once for the largest step. One thread at a time.
+ * head.h - brings the rows of logits of a step to head_topk, and what it found to the sampler:
+ * edits, masks and temperatures on their way to the device, candidates and sums on their way back.
+ * Owns the arrays on both sides, made once for the largest step. One thread at a time.
  */
 #ifndef FATHOM_ENGINE_HEAD_H
 #define FATHOM_ENGINE_HEAD_H
@@ -47,8 +47,8 @@ void head_free(head *h);
 /** Starts a step. */
 void head_begin(head *h);
 
-/** Adds a row: that of a sequence with this history. n_best is the number of alternatives it wants, at
- * most FM_HEAD_TOP_MAX. */
+/** Adds a row: that of a sequence with this history. n_best is the number of alternatives it wants,
+ * at most FM_HEAD_TOP_MAX. */
 void head_add(head *h, const fm_sampling *p, const penalty_history *history, int32_t n_best);
 
 /** The mask of the row added last, all bits set, to be cleared. */
@@ -67,8 +67,8 @@ sampler_row head_row(const head *h, int32_t i);
 /** For sampler_draw_all: row i with `logits` [V], the same read from the device. */
 sampler_logits head_logits(const head *h, int32_t i, const float *logits);
 
-/** Log-probabilities of the n most likely tokens of row i, n as it was added; returns how many there
- * are. */
+/** Log-probabilities of the n most likely tokens of row i, n as it was added; returns how many
+ * there are. */
 int32_t head_alternatives(const head *h, int32_t i, int32_t n, fm_logprob *out);
 
 #endif

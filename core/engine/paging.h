@@ -144,8 +144,8 @@ bool paging_rollback(paging *p, paged_sequence *s, int32_t k);
  * the first token needs no slot. */
 int32_t paging_saved(const paging *p, const paged_sequence *s, int32_t n_tokens, int32_t *snapshot);
 
-/** A state that could not be saved: the slot is free again, and nobody loads it. A slot that is free
- * stays so. Not while a load of it is still to come. */
+/** A state that could not be saved: the slot is free again, and nobody loads it. A slot that is
+ * free stays so. Not while a load of it is still to come. */
 void paging_unsave(paging *p, int32_t slot);
 
 /** Gives the child, which holds nothing and has room for them, all committed tokens of the parent;

@@ -1,4 +1,5 @@
-/* penalties.c - notes the history in bits and counts by id, and reads them off in ascending order. */
+/* penalties.c - notes the history in bits and counts by id, and reads them off in ascending order.
+ */
 #include "penalties.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * penalties.h - what a sequence's history and a request's bias do to its logits: a list of edits, one
- * for each id that changes, in the form that head_topk takes. A `penalties` owns scratch of the
+ * penalties.h - what a sequence's history and a request's bias do to its logits: a list of edits,
+ * one for each id that changes, in the form that head_topk takes. A `penalties` owns scratch of the
  * vocabulary's size, so that a list costs no allocation; the lists are the caller's.
  *
  * A logit x of an id that stands `count` times in the answer becomes
@@ -43,8 +43,9 @@ void penalties_free(penalties *s);
 /** Edits that a list needs room for at most: 0 when `p` edits nothing. */
 int32_t penalties_bound(int32_t vocab_size, const fm_sampling *p, const penalty_history *history);
 
-/** The largest penalties_bound that there can be of a history of at most max_context tokens, prompt and
- * answer together: each token of it and each entry of the bias edits one id, and no id twice. */
+/** The largest penalties_bound that there can be of a history of at most max_context tokens, prompt
+ * and answer together: each token of it and each entry of the bias edits one id, and no id twice.
+ */
 int32_t penalties_limit(int32_t vocab_size, int32_t max_context);
 
 /** Writes the edits of a checked `p` (sampler_check) into the arrays of `out`, which have room for

@@ -1,8 +1,8 @@
 /*
  * queue.h - where the threads meet: requests that any thread submits and cancels, and one thread
- * steps. The queue owns every request that has not ended; only the stepping thread looks at one that it
- * has taken, or ends it. Its lock is held for a few pointers, never while anything is computed or called
- * back.
+ * steps. The queue owns every request that has not ended; only the stepping thread looks at one
+ * that it has taken, or ends it. Its lock is held for a few pointers, never while anything is
+ * computed or called back.
  */
 #ifndef FATHOM_ENGINE_QUEUE_H
 #define FATHOM_ENGINE_QUEUE_H

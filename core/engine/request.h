@@ -77,9 +77,9 @@ typedef struct request {
 fm_status request_check_ids(const request_rules *rules, const int32_t *ids, size_t n_ids,
                             fm_error *err);
 
-/** Checks what `asked` says and copies it. The last n_answer of its ids are an answer that it goes on
- * with: they count as generated. FM_ERR_ARG and FM_ERR_LIMIT for what cannot be run, FM_ERR_MEMORY;
- * *out is NULL then. Any thread. */
+/** Checks what `asked` says and copies it. The last n_answer of its ids are an answer that it goes
+ * on with: they count as generated. FM_ERR_ARG and FM_ERR_LIMIT for what cannot be run,
+ * FM_ERR_MEMORY; *out is NULL then. Any thread. */
 fm_status request_new(const request_rules *rules, const fm_request *asked, int32_t n_answer,
                       request **out, fm_error *err);
 /** The pages of its sequence were released. NULL is allowed. */

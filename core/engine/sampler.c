@@ -1,7 +1,7 @@
 /*
- * sampler.c - temperature, top-k, top-p, min-p, in this order, and the draw, over tokens in the order
- * of their rank. Candidates come ranked; a whole row is a heap of which only as many tokens are
- * taken as the draw looks at.
+ * sampler.c - temperature, top-k, top-p, min-p, in this order, and the draw, over tokens in the
+ * order of their rank. Candidates come ranked; a whole row is a heap of which only as many tokens
+ * are taken as the draw looks at.
  */
 #include "sampler.h"
 

@@ -1,7 +1,7 @@
 /*
  * sampler.h - draws the next token of a sequence from what head_topk found in its row of logits:
- * candidates, best first, and sums. Nothing here knows a device. The random numbers are a function of
- * seed and position in the answer, so that the same request gives the same tokens whatever else
+ * candidates, best first, and sums. Nothing here knows a device. The random numbers are a function
+ * of seed and position in the answer, so that the same request gives the same tokens whatever else
  * runs.
  *
  * A token of the allowed ones has the share exp((edited - largest) / temperature). Top-k keeps the

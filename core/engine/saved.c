@@ -225,8 +225,8 @@ void saved_close(saved *s) {
     *s = (saved){0};
 }
 
-/** Room for `n` items of at least `size` bytes each in what is left to read, in *out. A count that no
- * file of this length can mean is FM_ERR_FORMAT. */
+/** Room for `n` items of at least `size` bytes each in what is left to read, in *out. A count that
+ * no file of this length can mean is FM_ERR_FORMAT. */
 static fm_status make_list(const fields_reader *r, arena *memory, size_t n, size_t size,
                            size_t item_size, void *out) {
     if (n > r->left / size) return FM_ERR_FORMAT;

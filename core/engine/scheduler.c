@@ -1,6 +1,6 @@
 /*
- * scheduler.c - plans steps: generating sequences, then prompts, then those that wait. What a model's
- * state that cannot be cut asks of a plan is in scheduler_state.c.
+ * scheduler.c - plans steps: generating sequences, then prompts, then those that wait. What a
+ * model's state that cannot be cut asks of a plan is in scheduler_state.c.
  */
 #include "scheduler.h"
 
@@ -145,8 +145,9 @@ static bool place(scheduler *s, sequence *q, int32_t n) {
 
 /* ---- Generating ------------------------------------------------------------------------------ */
 
-/** Places the newest token of running sequence i, at whoever's cost among those admitted later. They
- * are not in the step yet, as the order is that of admission. False when it was itself stopped. */
+/** Places the newest token of running sequence i, at whoever's cost among those admitted later.
+ * They are not in the step yet, as the order is that of admission. False when it was itself
+ * stopped. */
 static bool place_newest(scheduler *s, int32_t i) {
     sequence *q = s->running[i];
     while (!place(s, q, 1)) {
@@ -175,8 +176,8 @@ static bool computes_span_of(const sequence *r, const sequence *q) {
     return memcmp(r->ids + start, q->ids + start, FM_CACHE_PAGE_ROWS * sizeof *q->ids) == 0;
 }
 
-/** Whether a sequence admitted earlier will have computed the next whole span of running sequence i:
- * then it waits and takes that over. */
+/** Whether a sequence admitted earlier will have computed the next whole span of running sequence
+ * i: then it waits and takes that over. */
 static bool is_being_computed(const scheduler *s, int32_t i) {
     const sequence *q = s->running[i];
     int32_t start = q->pages.n_tokens;
@@ -194,8 +195,9 @@ static void adopt(scheduler *s, sequence *q) {
     q->n_shared += paging_adopt(s->p, &q->pages, q->ids, q->n_ids, &snapshot);
 }
 
-/** Places a chunk of running sequence i's prompt, as much of it as there is budget and pages for. What
- * those that run hold is not taken for it: where pages run out it gets a half, a quarter, and so on. */
+/** Places a chunk of running sequence i's prompt, as much of it as there is budget and pages for.
+ * What those that run hold is not taken for it: where pages run out it gets a half, a quarter, and
+ * so on. */
 static void place_chunk(scheduler *s, int32_t i, int32_t *budget) {
     sequence *q = s->running[i];
     adopt(s, q);

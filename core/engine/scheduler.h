@@ -1,22 +1,23 @@
 /*
  * scheduler.h - which sequences run in the next step, and with how many tokens. Numbers only: no
  * device, no model, no request. A `sequence` is what the scheduler knows of a request: its tokens
- * and its pages; the request owns it. The scheduler owns the lists of those that wait and those that
- * run, and writes each step down as a list of parts.
+ * and its pages; the request owns it. The scheduler owns the lists of those that wait and those
+ * that run, and writes each step down as a list of parts.
  *
  * A step has the newest token of every running sequence that generates, then chunks of prompts, in
- * the order of admission. Waiting sequences are admitted while there are places and pages; the tenant
- * with the fewest running sequences comes first, so that a long queue of one does not hold up the
- * others. When a generating sequence finds no page, the one admitted last gives all of its own back
- * and waits to be computed again. The first admitted is never stopped by others, so that something
- * always goes on.
+ * the order of admission. Waiting sequences are admitted while there are places and pages; the
+ * tenant with the fewest running sequences comes first, so that a long queue of one does not hold
+ * up the others. When a generating sequence finds no page, the one admitted last gives all of its
+ * own back and waits to be computed again. The first admitted is never stopped by others, so that
+ * something always goes on.
  *
- * A model may have state that cannot be cut at any token. Each running sequence then has its own, in
- * memory of the owner's that `place` names; it stands for the first n_state tokens. A part of a step
- * ends at the border of a page at the latest, and the state there is saved to a slot. A sequence whose
- * state is not that of its tokens (it was admitted, forked, went back, took over pages, or its step
- * failed) goes back to the longest prefix whose state is saved, or begins again, and runs the rest once
- * more. The scheduler says what to load and to save; the owner moves the bytes.
+ * A model may have state that cannot be cut at any token. Each running sequence then has its own,
+ * in memory of the owner's that `place` names; it stands for the first n_state tokens. A part of a
+ * step ends at the border of a page at the latest, and the state there is saved to a slot. A
+ * sequence whose state is not that of its tokens (it was admitted, forked, went back, took over
+ * pages, or its step failed) goes back to the longest prefix whose state is saved, or begins again,
+ * and runs the rest once more. The scheduler says what to load and to save; the owner moves the
+ * bytes.
  *
  * Whoever owns a scheduler uses it from one thread at a time. Nothing is allocated after
  * scheduler_new.
@@ -101,26 +102,27 @@ fm_status scheduler_new(paging *p, int32_t max_running, int32_t max_chunk, sched
                         fm_error *err);
 void scheduler_free(scheduler *s);
 
-/** Takes a sequence that has tokens, and may hold pages already (a fork, a restored one), to the end
- * of the queue. Of those pages it keeps what lies before the last saved state, when there is state. */
+/** Takes a sequence that has tokens, and may hold pages already (a fork, a restored one), to the
+ * end of the queue. Of those pages it keeps what lies before the last saved state, when there is
+ * state. */
 void scheduler_add(scheduler *s, sequence *q);
 
-/** Takes a sequence out, whether it waits or runs, and releases its pages. Not between scheduler_plan
- * and what ends the step. */
+/** Takes a sequence out, whether it waits or runs, and releases its pages. Not between
+ * scheduler_plan and what ends the step. */
 void scheduler_remove(scheduler *s, sequence *q);
 
 /** Writes the next step down in `parts` and `copies`. No parts: nothing waits or runs. A running
- * sequence may have gone back by paging_rollback since the last step, and may have other ids from there
- * on. */
+ * sequence may have gone back by paging_rollback since the last step, and may have other ids from
+ * there on. */
 void scheduler_plan(scheduler *s);
 
-/** The step was computed: its tokens are in the cache. Writes down in `saves` which states are to be
- * saved now; one that cannot be is given up with paging_unsave. */
+/** The step was computed: its tokens are in the cache. Writes down in `saves` which states are to
+ * be saved now; one that cannot be is given up with paging_unsave. */
 void scheduler_done(scheduler *s);
 
-/** The step was not computed: its reservations are taken back, all sequences stay where they are. One
- * whose page was to be copied may not have it, and gives up what it has: it is computed again. The
- * states of its parts may have been written, and count as lost. */
+/** The step was not computed: its reservations are taken back, all sequences stay where they are.
+ * One whose page was to be copied may not have it, and gives up what it has: it is computed again.
+ * The states of its parts may have been written, and count as lost. */
 void scheduler_failed(scheduler *s);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * activations.h - the tensors that flow through a layer, sized for the largest step. Inference uses
- * one set for all layers that a device has. Owns its buffers. Widths: C hidden size, H heads, D head
- * dim, I intermediate size, E experts, K experts per token, V vocabulary, L rows of logits at a time.
+ * one set for all layers that a device has. Owns its buffers. Widths: C hidden size, H heads, D
+ * head dim, I intermediate size, E experts, K experts per token, V vocabulary, L rows of logits at
+ * a time.
  */
 #ifndef FATHOM_MODEL_ACTIVATIONS_H
 #define FATHOM_MODEL_ACTIVATIONS_H

@@ -38,8 +38,9 @@ int32_t cache_classes(const config *c, fm_dtype dtype, cache_class out[CACHE_MAX
 
 /* ---- Making and freeing ---------------------------------------------------------------------- */
 
-/** Whether the streams can be addressed at all: their bytes, and their row numbers, which are int32_t.
- * Widths and layers are bounded by the description, so that a row's bytes fit 64 bits by far. */
+/** Whether the streams can be addressed at all: their bytes, and their row numbers, which are
+ * int32_t. Widths and layers are bounded by the description, so that a row's bytes fit 64 bits by
+ * far. */
 static bool is_addressable(const kv_cache *cache) {
     size_t total = 0;
     for (int32_t i = 0; i < cache->n_classes; i++) {

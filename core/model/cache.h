@@ -1,13 +1,13 @@
 /*
  * cache.h - what attention remembers. The nouns:
  *
- *   stream  one pool of rows on a device, a page being 64 of them: a layer's keys (or MLA's latent),
- *           or its values where they are not part of the keys. One buffer, which must not be above
+ *   stream  one pool of rows on a device, a page being 64 of them: a layer's keys (or MLA's
+ * latent), or its values where they are not part of the keys. One buffer, which must not be above
  *           the largest that the device can make; a CPU has no such limit.
- *   class   streams of layers with the same window, whose rows live equally long: they have the same
- *           number of pages, so that one list of page numbers names a sequence's rows in all of
- *           them. Key s of a sequence lies in row s % 64 of the page that entry s / 64 names.
- *   layer   its class, and its streams as attention sees them.
+ *   class   streams of layers with the same window, whose rows live equally long: they have the
+ * same number of pages, so that one list of page numbers names a sequence's rows in all of them.
+ * Key s of a sequence lies in row s % 64 of the page that entry s / 64 names. layer   its class,
+ * and its streams as attention sees them.
  *
  * A cache owns its buffers. Which page belongs to whom is its user's business, and so is that
  * classes, streams and pages are in range wherever they are named.

@@ -231,7 +231,8 @@ static fm_status encode_layers(const forward *f, const placement_run *run) {
     return FM_OK;
 }
 
-/** Whether the host has no part in a run of layers, so that it can be kept: no router waits there. */
+/** Whether the host has no part in a run of layers, so that it can be kept: no router waits there.
+ */
 static bool runs_by_itself(const forward *f, const placement_run *run) {
     if (device_offers_route(run->dev)) return true;
     for (int32_t n = 0; n < run->n_layers; n++)
@@ -239,8 +240,8 @@ static bool runs_by_itself(const forward *f, const placement_run *run) {
     return true;
 }
 
-/** The layers of one device, a stretch that the number of tokens decides. What else changes from step
- * to step lies in the step's buffers. */
+/** The layers of one device, a stretch that the number of tokens decides. What else changes from
+ * step to step lies in the step's buffers. */
 static fm_status run_layers(const forward *f, int32_t i) {
     const placement_run *run = &f->places->runs[i];
     const fm_record_key key = {.owner = &f->a[i], .sizes = {f->s->n_tokens}};

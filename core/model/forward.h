@@ -19,17 +19,17 @@ typedef struct forward {
     const kv_cache *cache;
     activations *a; /* of each device */
     const step *s;  /* uploaded */
-    float
-        *through; /* [T, C] host memory, through which h goes from one device to the next; not used
-                       with one */
+    float *through; /* [T, C] host memory, through which h goes from one device to the next; not
+                       used with one */
 } forward;
 
-/* The functions encode, in stretches that a device may keep: `a` is their owner. Whoever calls them ends a step with forward_finish, or after a failure with
- * placement_abandon. */
+/* The functions encode, in stretches that a device may keep: `a` is their owner. Whoever calls them
+ * ends a step with forward_finish, or after a failure with placement_abandon. */
 
-/** The step's tokens through all layers: their keys and values are in the cache afterwards, and h of
- * the last device holds their last hidden state. Routers on the host wait for their scores, and each
- * device for the one before it; behind it the last device alone has work that was not waited for. */
+/** The step's tokens through all layers: their keys and values are in the cache afterwards, and h
+ * of the last device holds their last hidden state. Routers on the host wait for their scores, and
+ * each device for the one before it; behind it the last device alone has work that was not waited
+ * for. */
 fm_status forward_layers(const forward *f);
 
 /** Logits of the step's tokens rows[0 … n_rows - 1], n_rows <= ACTIVATIONS_LOGIT_ROWS, from h to

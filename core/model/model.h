@@ -33,12 +33,13 @@ struct fm_model {
 fm_status model_open_with(const char *dir, const fm_model_params *params, placement_find_fn find,
                           fm_model **out, fm_error *err);
 
-/** Opens no more than the model's twin `planning`: nothing is loaded. Closed with fm_model_close. */
+/** Opens no more than the model's twin `planning`: nothing is loaded. Closed with fm_model_close.
+ */
 fm_status model_open_plan(const char *dir, const fm_model_params *params, fm_model **out,
                           fm_error *err);
 
-/** Makes what a model has on its devices, which are those of m->request, and with `plan_only` such that only
- * plan. */
+/** Makes what a model has on its devices, which are those of m->request, and with `plan_only` such
+ * that only plan. */
 fm_status model_make_ready(const fm_model_params *p, bool plan_only, fm_model *m, fm_error *err);
 /** Closes all but the checkpoint; NULL is allowed. */
 void model_close_devices(fm_model *m);

@@ -1,4 +1,5 @@
-/* model_plan.c - plans a model: chooses the device for "auto", and says what would fit where it does not. */
+/* model_plan.c - plans a model: chooses the device for "auto", and says what would fit where it
+ * does not. */
 #include "model_plan.h"
 
 #include <stdio.h>
@@ -26,7 +27,8 @@ static fm_status plan_on(const char *device, const fm_model_params *p, fm_model 
 
 /* ---- Room ---------------------------------------------------------------------------------------- */
 
-/** Whether what the devices were planned for is more than some of them have: which, and how much it is. */
+/** Whether what the devices were planned for is more than some of them have: which, and how much it
+ * is. */
 static bool is_short(const placement *places, placement_limit *of, uint64_t *need) {
     uint64_t bytes[MODEL_MAX_DEVICES];
     placement_limit limits[PLACEMENT_MAX_LIMITS];
@@ -57,8 +59,8 @@ static fm_status take_use(const fm_model *planning, use *out, fm_error *err) {
     return cache_new(c, &planning->weights, n_pages, planning->cache_dtype, &out->cache, err);
 }
 
-/** Whether the devices have room for the weights, for what a step needs and for one full context: less
- * would be of no use, and how much more an engine will ask for is not known. */
+/** Whether the devices have room for the weights, for what a step needs and for one full context:
+ * less would be of no use, and how much more an engine will ask for is not known. */
 static fm_status check_use(const fm_model *planning, fm_error *err) {
     use taken = {0};
     placement_limit of;
@@ -137,8 +139,8 @@ static bool write_part(const placement_part *part, int32_t n_layers, const char 
     return n >= 0 && (size_t)n < sizeof out->device - at;
 }
 
-/** The first layers on the device, as many as it holds, and the others on the CPU: *out, and true when
- * any number does. */
+/** The first layers on the device, as many as it holds, and the others on the CPU: *out, and true
+ * when any number does. */
 static bool find_cut(const placement_part *part, const fm_model_params *p, const char *dtype,
                      fm_model *m, setting *out) {
     int32_t fits = 0, beyond = part->n_layers;

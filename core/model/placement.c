@@ -33,8 +33,8 @@ static bool copy(char *to, size_t size, const char *from, size_t n) {
     return true;
 }
 
-/** NAME[:INDEX][,OPTION…][*LAYERS] at *at, up to a '+' or the end. n_layers is 0 where none is said.
- * Returns what is wrong, or NULL. */
+/** NAME[:INDEX][,OPTION…][*LAYERS] at *at, up to a '+' or the end. n_layers is 0 where none is
+ * said. Returns what is wrong, or NULL. */
 static const char *read_part(const char **at, placement_part *out) {
     size_t n = strspn(*at, "abcdefghijklmnopqrstuvwxyz");
     *out = (placement_part){0};

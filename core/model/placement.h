@@ -57,8 +57,8 @@ int32_t placement_find(const placement *p, int32_t layer);
 /** The device of the last layers. */
 fm_device *placement_last(const placement *p);
 
-/** The first run that takes its memory from where run i takes it: of the same device, opened twice, or
- * of devices that have none of their own. */
+/** The first run that takes its memory from where run i takes it: of the same device, opened twice,
+ * or of devices that have none of their own. */
 int32_t placement_memory(const placement *p, int32_t i);
 /** Runs that may not take more than so much memory together. */
 typedef struct placement_limit {
@@ -70,14 +70,14 @@ typedef struct placement_limit {
 enum { PLACEMENT_MAX_LIMITS = MODEL_MAX_DEVICES + 1 };
 
 /** What the runs have to keep to: what is free on each device; and where several devices have the
- * host's memory, the most that is free on one of these, as a device may be let use a part of it only.
- * Returns how many limits there are. */
+ * host's memory, the most that is free on one of these, as a device may be let use a part of it
+ * only. Returns how many limits there are. */
 int32_t placement_limits(const placement *p, placement_limit out[PLACEMENT_MAX_LIMITS]);
 /** What the runs of a limit take together of `bytes` [n]; UINT64_MAX when that is more. */
 uint64_t placement_sum(const placement_limit *limit, const uint64_t *bytes);
 
-/** Submits what is encoded on all, and waits for it: what is made once must not be lost with a step that
- * fails. */
+/** Submits what is encoded on all, and waits for it: what is made once must not be lost with a step
+ * that fails. */
 fm_status placement_settle(const placement *p);
 /** device_abandon on all. */
 void placement_abandon(const placement *p);

@@ -60,8 +60,8 @@ fm_status step_upload(const step *s);
 fm_tensor step_tokens(const step *s, int32_t place);
 fm_tensor step_positions(const step *s, int32_t place);
 fm_tensor step_sequences(const step *s, int32_t place);
-/** Of a class of the cache: i32 [T]; and [max_sequences, max_pages] whatever S is, so that the shape
- * stays the same: rows from S on are old. */
+/** Of a class of the cache: i32 [T]; and [max_sequences, max_pages] whatever S is, so that the
+ * shape stays the same: rows from S on are old. */
 fm_tensor step_cache_rows(const step *s, int32_t place, int32_t class_id);
 fm_tensor step_pages(const step *s, int32_t place, int32_t class_id);
 

@@ -329,8 +329,8 @@ static fm_status load_layer(loader *l, model_layer *layer) {
                                                            : load_dense(l, layer);
 }
 
-/** The head of a model that shares it with the embedding: the same weight, or where the last layer is
- * on another device a second one, which is no second parameter. */
+/** The head of a model that shares it with the embedding: the same weight, or where the last layer
+ * is on another device a second one, which is no second parameter. */
 static fm_status load_tied_head(loader *l) {
     model_weights *w = l->out;
     uint64_t n_params = w->n_params, n_active = w->n_params_active;

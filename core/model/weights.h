@@ -58,9 +58,9 @@ typedef struct model_weights {
 } model_weights;
 
 /** Finds and checks every tensor of the model: a missing one or a wrong shape is FM_ERR_FORMAT with
- * its name. With a placement it also loads them, in format `dtype` (FM_DTYPE_COUNT: as the files have
- * them; norms, biases and routers always keep their own). `used` [safetensors_count] is set for
- * each tensor that the model uses; may be NULL. With `places` NULL all weights stay NULL. */
+ * its name. With a placement it also loads them, in format `dtype` (FM_DTYPE_COUNT: as the files
+ * have them; norms, biases and routers always keep their own). `used` [safetensors_count] is set
+ * for each tensor that the model uses; may be NULL. With `places` NULL all weights stay NULL. */
 fm_status weights_load(const config *c, const safetensors *files, const placement *places,
                        fm_dtype dtype, bool *used, model_weights *out, fm_error *err);
 

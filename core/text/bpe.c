@@ -1,8 +1,8 @@
 /*
  * bpe.c - the merge table and the two ways of merging a piece, both along a linked list of symbols.
- * Nearly all pieces are a few bytes long: there a search through all pairs for each merge, which the
- * compiler makes vectors of, beats every clever structure. Long ones (a run of a million spaces is one
- * piece) use a heap of pairs.
+ * Nearly all pieces are a few bytes long: there a search through all pairs for each merge, which
+ * the compiler makes vectors of, beats every clever structure. Long ones (a run of a million spaces
+ * is one piece) use a heap of pairs.
  */
 #include "bpe.h"
 
@@ -131,8 +131,8 @@ static uint32_t rank_of_bytes(const bpe *b, const uint8_t *bytes, bool plain) {
 
 /* ---- Short pieces ---------------------------------------------------------------------------- */
 
-/** The symbols of a piece, each at the index of its first byte, and for each the key of its pair with
- * the next one: rank << INDEX_BITS | index, so that the lowest key is the next to merge. */
+/** The symbols of a piece, each at the index of its first byte, and for each the key of its pair
+ * with the next one: rank << INDEX_BITS | index, so that the lowest key is the next to merge. */
 typedef struct row {
     int32_t keys[SHORT_PIECE]; /* NO_KEY: no merge, or merged into the one before */
     uint32_t ids[SHORT_PIECE];

@@ -1,8 +1,8 @@
 /*
- * nfc.c - normalization, stretch by stretch. Between two stable code points nothing can happen, so a
- * stretch is a run of unstable ones and the stable one in front of it, with which they may compose;
- * all other text is copied. A stretch is decomposed, its marks are sorted by combining class, and
- * then what composes is put together (Unicode standard, section 3.11).
+ * nfc.c - normalization, stretch by stretch. Between two stable code points nothing can happen, so
+ * a stretch is a run of unstable ones and the stable one in front of it, with which they may
+ * compose; all other text is copied. A stretch is decomposed, its marks are sorted by combining
+ * class, and then what composes is put together (Unicode standard, section 3.11).
  */
 #include "nfc.h"
 
@@ -29,8 +29,8 @@ void nfc_free(nfc_text *t) {
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-/** Where the first unstable code point is, from `pos` on; `length` when there is none. *before is set
- * to the start of the stable code point in front of it, or to the result when there is none. */
+/** Where the first unstable code point is, from `pos` on; `length` when there is none. *before is
+ * set to the start of the stable code point in front of it, or to the result when there is none. */
 static size_t find_unstable(const uint8_t *text, size_t length, size_t pos, size_t *before) {
     *before = SIZE_MAX;
     while (pos < length) {

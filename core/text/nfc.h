@@ -18,8 +18,8 @@ typedef struct nfc_text {
 
 void nfc_free(nfc_text *t);
 
-/** True when the text is sure to be in NFC, which one look at each code point can tell of nearly all
- * text. False says nothing. */
+/** True when the text is sure to be in NFC, which one look at each code point can tell of nearly
+ * all text. False says nothing. */
 bool nfc_is_stable(const uint8_t *text, size_t length);
 
 /** Replaces what `out` holds by the normal form of the text. Time is linear in the text. */

@@ -30,8 +30,8 @@ typedef struct parts_layout {
     const char *separator; /* between two calls of a block */
 } parts_layout;
 
-/** The layout of a format. FM_ERR_ARG, and *out NULL, for one that is not known, and for one without
- * reasoning where the answer begins in it. */
+/** The layout of a format. FM_ERR_ARG, and *out NULL, for one that is not known, and for one
+ * without reasoning where the answer begins in it. */
 fm_status parts_layout_get(fm_parts_format format, const parts_layout **out, fm_error *err);
 
 /** White space as it stands before reasoning, and behind the tag that opens it. */
@@ -39,8 +39,8 @@ static inline bool parts_is_space(char byte) {
     return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-/** True for a byte that the name of a call may have: no '<', so that no mark hides in a name, and no
- * control character, which would end it. */
+/** True for a byte that the name of a call may have: no '<', so that no mark hides in a name, and
+ * no control character, which would end it. */
 static inline bool parts_name_has(char byte) {
     return (unsigned char)byte >= 0x20 && byte != '<';
 }

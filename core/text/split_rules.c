@@ -1,8 +1,8 @@
 /*
- * split_rules.c - recognises the split rule of a tokenizer.json. The `pre_tokenizer` is written down
- * as one line of text in which settings without effect on the pieces do not occur, and that line is
- * compared with the lines of the known rules: what differs in any other way is another rule, and a
- * wrong rule would spoil every answer without a sign.
+ * split_rules.c - recognises the split rule of a tokenizer.json. The `pre_tokenizer` is written
+ * down as one line of text in which settings without effect on the pieces do not occur, and that
+ * line is compared with the lines of the known rules: what differs in any other way is another
+ * rule, and a wrong rule would spoil every answer without a sign.
  */
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /*
- * splitters.c - the matchers, by hand. Where two published rules share an alternative they share its
- * function. Alternatives are tried in the order of the pattern; the first one that matches wins.
+ * splitters.c - the matchers, by hand. Where two published rules share an alternative they share
+ * its function. Alternatives are tried in the order of the pattern; the first one that matches
+ * wins.
  */
 #include "splitters.h"
 
@@ -256,8 +257,8 @@ size_t splitter_v3(span s, size_t pos) {
 
 /* ---- llama3, qwen2 and gpt-2 ----------------------------------------------------------------- */
 
-/** `'s|'t|'re|'ve|'m|'ll|'d` at an apostrophe, of the case of `fold`: 0x20 for any, 0 for lower. The
- * position itself when there is none. */
+/** `'s|'t|'re|'ve|'m|'ll|'d` at an apostrophe, of the case of `fold`: 0x20 for any, 0 for lower.
+ * The position itself when there is none. */
 static size_t match_contraction(span s, size_t pos, uint8_t fold) {
     const uint8_t *c = s.text + pos;
     size_t n = s.end - pos;

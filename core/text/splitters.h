@@ -1,8 +1,9 @@
 /*
- * splitters.h - the single steps of the split rules. A splitter gets a span and a position in it and
- * returns the end of the piece that starts there: of a match, or of the text up to the next match or
- * the end of the span. It reads only inside the span, which is how look-ahead and runs stop there,
- * and is called with positions where one of its pieces begins. Pure functions: any thread.
+ * splitters.h - the single steps of the split rules. A splitter gets a span and a position in it
+ * and returns the end of the piece that starts there: of a match, or of the text up to the next
+ * match or the end of the span. It reads only inside the span, which is how look-ahead and runs
+ * stop there, and is called with positions where one of its pieces begins. Pure functions: any
+ * thread.
  */
 #ifndef FATHOM_TEXT_SPLITTERS_H
 #define FATHOM_TEXT_SPLITTERS_H

@@ -1,8 +1,8 @@
 /*
  * stop.c - the automaton of Aho and Corasick over the stop strings. A node stands for the beginning
- * of a stop string. After each byte of the answer, the stream stands at the node that is the longest
- * end of the text that is a node at all. So the bytes that must wait are exactly those of the node,
- * and only the node's number has to be kept.
+ * of a stop string. After each byte of the answer, the stream stands at the node that is the
+ * longest end of the text that is a node at all. So the bytes that must wait are exactly those of
+ * the node, and only the node's number has to be kept.
  */
 #include "stop.h"
 

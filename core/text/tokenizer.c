@@ -1,7 +1,7 @@
 /*
  * tokenizer.c - text -> ids and the questions about tokens. Encoding is steps inside each other:
- * added tokens are taken out, the text between them is normalized and cut into pieces, each piece is
- * merged.
+ * added tokens are taken out, the text between them is normalized and cut into pieces, each piece
+ * is merged.
  */
 #include "tokenizer.h"
 

@@ -1,6 +1,7 @@
 /*
  * unicode.h - the properties of code points that split rules, added tokens and normal forms ask
- * for, as the reference tokenizer library sees them. Pure functions over constant tables: any thread.
+ * for, as the reference tokenizer library sees them. Pure functions over constant tables: any
+ * thread.
  */
 #ifndef FATHOM_TEXT_UNICODE_H
 #define FATHOM_TEXT_UNICODE_H
@@ -27,8 +28,8 @@ typedef enum unicode_class {
 typedef unsigned unicode_set;
 #define UNICODE_SET(c) (1u << (c))
 
-/* The two-level table: code points in blocks of 256, equal blocks stored once. An entry is the class
- * and two flags. */
+/* The two-level table: code points in blocks of 256, equal blocks stored once. An entry is the
+ * class and two flags. */
 enum { UNICODE_CLASS_BITS = 7, UNICODE_FLAG_WORD = 8, UNICODE_FLAG_UNSTABLE = 16 };
 extern const uint8_t unicode_block_of[];
 extern const uint8_t unicode_blocks[][256];
@@ -47,8 +48,8 @@ static inline bool unicode_is_word(uint32_t code) {
     return unicode_entry(code) & UNICODE_FLAG_WORD;
 }
 
-/** True for a code point that NFC may change, move, or put together with one before it. Text without
- * any is in NFC. */
+/** True for a code point that NFC may change, move, or put together with one before it. Text
+ * without any is in NFC. */
 static inline bool unicode_is_unstable(uint32_t code) {
     return unicode_entry(code) & UNICODE_FLAG_UNSTABLE;
 }
@@ -58,7 +59,8 @@ uint8_t unicode_combining_class(uint32_t code);
 
 enum { UNICODE_MAX_DECOMPOSITION = 4 }; /* code points */
 
-/** Writes the full canonical decomposition, `code` itself if it has none, and returns its length. */
+/** Writes the full canonical decomposition, `code` itself if it has none, and returns its length.
+ */
 size_t unicode_decompose(uint32_t code, uint32_t out[UNICODE_MAX_DECOMPOSITION]);
 
 /** What the two compose to; 0 when they do not. */

@@ -1,15 +1,16 @@
 /*
- * whole.h - the pieces of text that become one token as they stand: those whose merges lead to a token
- * of the vocabulary, which is what nearly all pieces of real text do. One look at this table then takes
- * the place of all merges. Built once in an arena that outlives it, then read only: any thread.
+ * whole.h - the pieces of text that become one token as they stand: those whose merges lead to a
+ * token of the vocabulary, which is what nearly all pieces of real text do. One look at this table
+ * then takes the place of all merges. Built once in an arena that outlives it, then read only: any
+ * thread.
  */
 #ifndef FATHOM_TEXT_WHOLE_H
 #define FATHOM_TEXT_WHOLE_H
 
 #include "vocab.h"
 
-/** Up to 8 bytes are their own key, with which the length makes them exact; longer pieces have a hash
- * for one and are compared with the token's bytes. */
+/** Up to 8 bytes are their own key, with which the length makes them exact; longer pieces have a
+ * hash for one and are compared with the token's bytes. */
 typedef struct whole_piece {
     uint64_t key;
     uint32_t length; /* bytes; 0 in a free slot */

@@ -20,7 +20,8 @@ static void devices_cpu_is_linked_in(void **state) {
     assert_ptr_equal(backend, &fm_backend_cpu);
 }
 
-/* A name becomes part of a path, so that anything but a word is refused before a file is looked for. */
+/* A name becomes part of a path, so that anything but a word is refused before a file is looked
+ * for. */
 static void devices_what_is_no_name_is_refused(void **state) {
     (void)state;
     static const char *const names[] = {"",          "CPU",      "cpu ", "../vulkan",

@@ -1,6 +1,6 @@
 /*
- * test_inject.c - faults that a test sets: the call they strike, the calls that count, and what comes
- * after.
+ * test_inject.c - faults that a test sets: the call they strike, the calls that count, and what
+ * comes after.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * test_plan.c - memory that is counted: on a device that takes it, and on one that only plans, which
- * answers every call without the backend.
+ * test_plan.c - memory that is counted: on a device that takes it, and on one that only plans,
+ * which answers every call without the backend.
  */
 #include <setjmp.h>
 #include <stdarg.h>

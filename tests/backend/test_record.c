@@ -1,6 +1,6 @@
 /*
- * test_record.c - stretches that are kept: what may stand in one, what ends it, and what becomes of it
- * when a call in it fails.
+ * test_record.c - stretches that are kept: what may stand in one, what ends it, and what becomes of
+ * it when a call in it fails.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * alike.h - a request that uses all there is to ask, none of it a default, and the comparison of what
- * two requests were asked.
+ * alike.h - a request that uses all there is to ask, none of it a default, and the comparison of
+ * what two requests were asked.
  */
 #ifndef TESTS_ENGINE_ALIKE_H
 #define TESTS_ENGINE_ALIKE_H
@@ -67,8 +67,8 @@ static inline void alike_expect_sampling(const fm_sampling *a, const fm_sampling
     assert_ptr_not_equal(a->bias, b->bias);
 }
 
-/** What decides the tokens, the text, the log-probabilities and the end of two requests is the same;
- * neither points into the other. */
+/** What decides the tokens, the text, the log-probabilities and the end of two requests is the
+ * same; neither points into the other. */
 static inline void alike_expect(const request *a, const request *b) {
     assert_int_equal(a->n_prompt, b->n_prompt);
     assert_memory_equal(a->q.ids, b->q.ids, (size_t)a->n_prompt * sizeof *a->q.ids);

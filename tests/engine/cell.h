@@ -1,6 +1,7 @@
 /*
- * cell.h - a cell of test_matrix.c: a batch of requests that an engine runs in one of the states there are.
- * Each answer has to be what the request gives alone: run_STATE makes the state, runs the batch, looks.
+ * cell.h - a cell of test_matrix.c: a batch of requests that an engine runs in one of the states
+ * there are. Each answer has to be what the request gives alone: run_STATE makes the state, runs
+ * the batch, looks.
  */
 #ifndef TESTS_ENGINE_CELL_H
 #define TESTS_ENGINE_CELL_H
@@ -71,8 +72,8 @@ static inline void expect_all_right(cell *c) {
     }
 }
 
-/** Whether it is time for request k to be forked or saved: some while their prompts are read, others
- * half-way through their answers. */
+/** Whether it is time for request k to be forked or saved: some while their prompts are read,
+ * others half-way through their answers. */
 static inline bool is_time(const cell *c, int32_t k) {
     if (c->has_second[k] || c->got[k].n_ends > 0 || c->n_steps[k] < 3) return false;
     return (c->first + k) % 2 || c->got[k].n >= asked_of(c, k)->max_new / 2;
@@ -114,8 +115,8 @@ static inline void run_hit(cell *c) {
     fm_engine_free(e);
 }
 
-/** Denies the next page to a sequence that generates, which is always at the cost of the one admitted
- * last. */
+/** Denies the next page to a sequence that generates, which is always at the cost of the one
+ * admitted last. */
 static inline void break_a_step(cell *c, fm_engine *e) {
     for (int32_t i = 0; i < e->scheduler.n_running; i++) {
         const sequence *q = e->scheduler.running[i];

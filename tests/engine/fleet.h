@@ -1,9 +1,9 @@
 /*
- * fleet.h - sequences on a scheduler without a model. In place of keys and values a row of the cache
- * holds a hash of its token and all tokens before it, so that a step can tell whether it reads what
- * belongs to its sequence. The next token of a sequence is a function of that hash. The state that
- * cannot be cut is that hash too: it goes from token to token, through the places and slots that the
- * scheduler names and by no other way.
+ * fleet.h - sequences on a scheduler without a model. In place of keys and values a row of the
+ * cache holds a hash of its token and all tokens before it, so that a step can tell whether it
+ * reads what belongs to its sequence. The next token of a sequence is a function of that hash. The
+ * state that cannot be cut is that hash too: it goes from token to token, through the places and
+ * slots that the scheduler names and by no other way.
  */
 #ifndef TESTS_ENGINE_FLEET_H
 #define TESTS_ENGINE_FLEET_H
@@ -82,7 +82,8 @@ static inline ship *ship_new(fleet *f, uint64_t tenant, int32_t n_last) {
     return v;
 }
 
-/** A prompt of n_prompt tokens, the first n_shared of which are those of `text`, and as many more. */
+/** A prompt of n_prompt tokens, the first n_shared of which are those of `text`, and as many more.
+ */
 static inline ship *fleet_add(fleet *f, uint64_t tenant, uint64_t text, int32_t n_shared,
                               int32_t n_prompt, int32_t n_new) {
     ship *v = ship_new(f, tenant, n_prompt + n_new);
@@ -108,8 +109,8 @@ static inline ship *fleet_fork(fleet *f, ship *parent, int32_t n_back) {
     return v;
 }
 
-/** Takes a ship back by k tokens, from where it goes on with other ones; false when a window has lost
- * what that needs. */
+/** Takes a ship back by k tokens, from where it goes on with other ones; false when a window has
+ * lost what that needs. */
 static inline bool fleet_go_back(fleet *f, ship *v, int32_t k, int32_t id) {
     if (!paging_rollback(&f->p, &v->q.pages, k)) return false;
     v->q.n_ids = v->q.pages.n_tokens;

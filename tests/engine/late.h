@@ -147,7 +147,8 @@ static inline fm_status late_wait(fm_device_state *s, uint64_t ticket) {
 
 /* ---- Making a device late ------------------------------------------------------------------------ */
 
-/** The device is its old self. What was never waited for is dropped: only a lost device has that. */
+/** The device is its old self. What was never waited for is dropped: only a lost device has that.
+ */
 static inline void late_leave(void) {
     if (!late_one.dev) return;
     if (late_one.n > 0) assert_int_equal(device_status(late_one.dev), FM_ERR_DEVICE);

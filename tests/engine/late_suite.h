@@ -1,6 +1,6 @@
 /*
- * late_suite.h - included in front of a suite, it runs that suite on devices that compute late. What
- * the suite compares with, a request alone, is computed as ever.
+ * late_suite.h - included in front of a suite, it runs that suite on devices that compute late.
+ * What the suite compares with, a request alone, is computed as ever.
  */
 #ifndef TESTS_ENGINE_LATE_SUITE_H
 #define TESTS_ENGINE_LATE_SUITE_H

@@ -1,6 +1,6 @@
 /*
- * places_suite.h - included in front of a suite, it runs that suite on two devices: the first layer on
- * one, the others on the other.
+ * places_suite.h - included in front of a suite, it runs that suite on two devices: the first layer
+ * on one, the others on the other.
  */
 #ifndef TESTS_ENGINE_PLACES_SUITE_H
 #define TESTS_ENGINE_PLACES_SUITE_H

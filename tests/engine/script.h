@@ -1,6 +1,6 @@
 /*
- * script.h - answers that are written in advance: a mask leaves nothing but the next byte of a text, in
- * models whose tokens are bytes. What the events bring of it is collected.
+ * script.h - answers that are written in advance: a mask leaves nothing but the next byte of a
+ * text, in models whose tokens are bytes. What the events bring of it is collected.
  */
 #ifndef TESTS_ENGINE_SCRIPT_H
 #define TESTS_ENGINE_SCRIPT_H

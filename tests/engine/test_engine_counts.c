@@ -1,6 +1,6 @@
 /*
- * test_engine_counts.c - what the last event counts: tokens of the prompt that ran, those that others
- * had computed, and seconds; and how many sequences of a model with windows run together.
+ * test_engine_counts.c - what the last event counts: tokens of the prompt that ran, those that
+ * others had computed, and seconds; and how many sequences of a model with windows run together.
  */
 #include "base/os.h"
 #include "pages.h"
@@ -79,8 +79,8 @@ static void engine_shared_and_prefilled_make_the_prompt(void **state) {
     fm_model_close(m);
 }
 
-/** A fork that waits loses its pages to its parent, which needs all there are: what it has taken over
- * counts no longer, as its prompt is run after all. */
+/** A fork that waits loses its pages to its parent, which needs all there are: what it has taken
+ * over counts no longer, as its prompt is run after all. */
 static void engine_shared_is_forgotten_with_the_pages(void **state) {
     (void)state;
     const fm_model_params params = {.n_threads = 1, .max_context = 256, .max_sequences = 1};
@@ -146,8 +146,8 @@ static void engine_wait_lasts_until_the_first_step(void **state) {
 
 enum { N_WINDOWED = 16, WINDOWED_CONTEXT = 384 };
 
-/** Caches that hold all tokens of all sequences do so where windows have pages of their own, too: all
- * places are taken at once, and nobody loses his pages. */
+/** Caches that hold all tokens of all sequences do so where windows have pages of their own, too:
+ * all places are taken at once, and nobody loses his pages. */
 static void run_windowed(const char *dir, int32_t max_chunk) {
     const fm_model_params params = {.n_threads = 1,
                                     .max_context = WINDOWED_CONTEXT,

@@ -1,7 +1,7 @@
 /*
- * test_engine_draw.c - what a request says of its draws: a mask that gives up, more alternatives than
- * there are tokens, penalties of many long histories, and a bias that is the caller's again after the
- * call.
+ * test_engine_draw.c - what a request says of its draws: a mask that gives up, more alternatives
+ * than there are tokens, penalties of many long histories, and a bias that is the caller's again
+ * after the call.
  */
 #include <math.h>
 
@@ -151,9 +151,9 @@ static crowd_calls run_crowd(fm_model *m, int32_t n, float penalty, answer *got)
     return calls;
 }
 
-/** The edits of many long histories fit the search for candidates: sequences with penalties are as many
- * calls as without. The answers are those of sequences that run alone, also with more of them than there
- * are rows of logits. */
+/** The edits of many long histories fit the search for candidates: sequences with penalties are as
+ * many calls as without. The answers are those of sequences that run alone, also with more of them
+ * than there are rows of logits. */
 static void engine_penalties_cost_no_further_call(void **state) {
     (void)state;
     static const int32_t sizes[] = {16, N_CROWD};

@@ -1,7 +1,7 @@
 /*
- * test_engine_faults.c - calls of the device fail while five requests run: the status comes back, each
- * request ends right or with that status, nothing that failed is ever taken from the cache, and all
- * pages come back.
+ * test_engine_faults.c - calls of the device fail while five requests run: the status comes back,
+ * each request ends right or with that status, nothing that failed is ever taken from the cache,
+ * and all pages come back.
  */
 #include <stdio.h>
 
@@ -166,7 +166,8 @@ static void engine_faults_end_at_most_the_requests_in_the_step(void **state) {
     survive_faults("qwen2_layer_types", 3);
 }
 
-/** A step fails twice, with two of five requests in it: they end, and the others take their places. */
+/** A step fails twice, with two of five requests in it: they end, and the others take their places.
+ */
 static void engine_second_failure_in_a_row_ends_those_in_the_step(void **state) {
     (void)state;
     bench b;
@@ -213,8 +214,8 @@ static bool run_with_two_failures(bench *b, int32_t n_before, int64_t nth, outco
     return out->n_failed_steps > 0;
 }
 
-/** Wherever two steps fail: those in both end, at most as many as run together. All others give their
- * own answers, and what the failed steps have left in the cache is right. */
+/** Wherever two steps fail: those in both end, at most as many as run together. All others give
+ * their own answers, and what the failed steps have left in the cache is right. */
 static void engine_two_failures_spare_those_that_are_not_in_both_steps(void **state) {
     (void)state;
     static const char *const names[] = {"llama_mha", "v3_groups", "qwen2_layer_types"};
@@ -262,8 +263,8 @@ static void engine_faults_in_logits_leave_a_right_cache(void **state) {
     bench_close(&b);
 }
 
-/** A call that fails has taken nothing in; one that does not goes on where the saved request was, even
- * where its rows could not be written. */
+/** A call that fails has taken nothing in; one that does not goes on where the saved request was,
+ * even where its rows could not be written. */
 static void engine_faults_in_restoring_leave_no_request(void **state) {
     char path[TEMP_PATH_SIZE];
     bench b;

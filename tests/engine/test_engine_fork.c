@@ -30,8 +30,8 @@ static bool mask_of_fork(void *user, const int32_t *ids, int32_t n, uint32_t *ma
     return true;
 }
 
-/** Everything that was asked of the parent is asked of its forks, the stop strings among it, but not its
- * mask: a fork has its own or none. */
+/** Everything that was asked of the parent is asked of its forks, the stop strings among it, but
+ * not its mask: a fork has its own or none. */
 static void engine_fork_is_asked_what_its_parent_was(void **state) {
     (void)state;
     fm_model *m = asked_open(LLAMA, &params);
@@ -66,8 +66,8 @@ static void engine_fork_is_asked_what_its_parent_was(void **state) {
     fm_model_close(m);
 }
 
-/** A fork that can hold less than its parent has computed takes no pages over. It finds its tenant's in
- * the cache, and what it computes is not for others. */
+/** A fork that can hold less than its parent has computed takes no pages over. It finds its
+ * tenant's in the cache, and what it computes is not for others. */
 static void engine_fork_without_pages_stays_with_its_tenant(void **state) {
     (void)state;
     fm_model *m = asked_open(LLAMA, &params);

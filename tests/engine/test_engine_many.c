@@ -1,7 +1,7 @@
 /*
- * test_engine_many.c - a thousand requests of four tenants through 64 places and a small cache: every
- * answer is the one that the request gets alone, tenants share nothing, nobody waits for a queue that
- * is not his own, and all pages come back.
+ * test_engine_many.c - a thousand requests of four tenants through 64 places and a small cache:
+ * every answer is the one that the request gets alone, tenants share nothing, nobody waits for a
+ * queue that is not his own, and all pages come back.
  */
 #include "pages.h"
 #include "support/temp_dir.h"

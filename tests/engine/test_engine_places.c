@@ -1,7 +1,7 @@
 /*
- * test_engine_places.c - a model on several devices: the bits of one device wherever it is cut, what
- * is saved on one placement goes on in another, every call and every allocation of either device may
- * fail, and the plan says what each takes.
+ * test_engine_places.c - a model on several devices: the bits of one device wherever it is cut,
+ * what is saved on one placement goes on in another, every call and every allocation of either
+ * device may fail, and the plan says what each takes.
  */
 #include <dirent.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * test_engine_plan.c - the plan of a model and its engine: the bytes it names are those that are then
- * taken, and what has no room is refused with the number that has.
+ * test_engine_plan.c - the plan of a model and its engine: the bytes it names are those that are
+ * then taken, and what has no room is refused with the number that has.
  */
 #include "model/run.h"
 #include "support/expect.h"

@@ -1,6 +1,6 @@
 /*
- * test_engine_prefix.c - what engines share, and what they count as shared; prefixes and requests that
- * cannot be saved or restored are refused in words.
+ * test_engine_prefix.c - what engines share, and what they count as shared; prefixes and requests
+ * that cannot be saved or restored are refused in words.
  */
 #include "asked.h"
 #include "support/expect.h"
@@ -94,8 +94,8 @@ static void saved_request_at_its_end_is_refused(void **state) {
     fm_model_close(m);
 }
 
-/** The second and third prompt begin like the first; the third finds no room for many steps, in each of
- * which it is looked at again. */
+/** The second and third prompt begin like the first; the third finds no room for many steps, in
+ * each of which it is looked at again. */
 static void stats_count_what_requests_share(void **state) {
     (void)state;
     fm_engine_stats stats;

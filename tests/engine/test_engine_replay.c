@@ -1,6 +1,6 @@
 /*
- * test_engine_replay.c - stretches of steps that a device keeps: one recording for each form that steps
- * have, the answers of a device that keeps nothing, and keys that tell every two forms apart.
+ * test_engine_replay.c - stretches of steps that a device keeps: one recording for each form that
+ * steps have, the answers of a device that keeps nothing, and keys that tell every two forms apart.
  */
 #include <stdio.h>
 
@@ -313,8 +313,8 @@ static void replay_is_left_off_while_calls_are_counted(void **state) {
     fm_model_close(m);
 }
 
-/** Edits of eight histories that hold the whole vocabulary are looked at four rows at a time: the same
- * search in other rows of the same logits. */
+/** Edits of eight histories that hold the whole vocabulary are looked at four rows at a time: the
+ * same search in other rows of the same logits. */
 static void replay_tells_groups_of_one_block_apart(void **state) {
     (void)state;
     fm_model_params params = {.device = "replay",

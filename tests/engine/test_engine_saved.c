@@ -1,6 +1,7 @@
 /*
- * test_engine_saved.c - what a file keeps of a request, to the last field; what it is restored with;
- * windows that have lost rows; models that differ in one number; and engines whose pages are taken.
+ * test_engine_saved.c - what a file keeps of a request, to the last field; what it is restored
+ * with; windows that have lost rows; models that differ in one number; and engines whose pages are
+ * taken.
  */
 #include "alike.h"
 #include "script.h"
@@ -142,8 +143,8 @@ static void run_others(fm_engine *e, answer *unused) {
     }
 }
 
-/** Rows that a window has lost, and others have overwritten since, come back to nobody: the restored
- * request's tokens are run again, and what that leaves in the cache is right. */
+/** Rows that a window has lost, and others have overwritten since, come back to nobody: the
+ * restored request's tokens are run again, and what that leaves in the cache is right. */
 static void engine_saved_request_leaves_out_what_its_window_lost(void **state) {
     char path[TEMP_PATH_SIZE];
     temp_dir_path(*state, "a.saved", path);
@@ -257,8 +258,8 @@ static void engine_restore_refuses_a_model_that_differs_in_one_number(void **sta
 
 enum { N_SAVED = 128, N_LONG = 180 /* tokens, which leave one page of the engine's four */ };
 
-/** A prefix that finds one page and not two is refused with what to do, and keeps none; a request runs
- * its tokens again. Once there are pages both have them. */
+/** A prefix that finds one page and not two is refused with what to do, and keeps none; a request
+ * runs its tokens again. Once there are pages both have them. */
 static void engine_restore_without_free_pages(void **state) {
     char prefix[TEMP_PATH_SIZE], path[TEMP_PATH_SIZE];
     temp_dir_path(*state, "prefix", prefix);

@@ -1,6 +1,6 @@
 /*
- * test_engine_text.c - the text of answers: stop strings in a batch, and forks and restored requests
- * that begin within a character, or within a stop string.
+ * test_engine_text.c - the text of answers: stop strings in a batch, and forks and restored
+ * requests that begin within a character, or within a stop string.
  */
 #include "script.h"
 #include "support/expect.h"
@@ -209,8 +209,8 @@ engine_text_of_a_restored_request_goes_on_within_characters_and_stop_strings(voi
     stage_close(&s);
 }
 
-/** An answer that ends for another reason brings what waited for a stop string, or for the rest of a
- * character. */
+/** An answer that ends for another reason brings what waited for a stop string, or for the rest of
+ * a character. */
 static void engine_text_that_waited_comes_with_the_last_event(void **state) {
     (void)state;
     stage s = stage_open();

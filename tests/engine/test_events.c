@@ -1,7 +1,7 @@
 /*
- * test_events.c - the states of a request that has something to tell, as the table in events.h has them:
- * which call takes it from where to where, and what its callback hears on the way. No step is run: a
- * request gets tokens and ends by hand.
+ * test_events.c - the states of a request that has something to tell, as the table in events.h has
+ * them: which call takes it from where to where, and what its callback hears on the way. No step is
+ * run: a request gets tokens and ends by hand.
  */
 #include "pages.h"
 
@@ -72,7 +72,8 @@ static void tell(fixture *f, events_when when) {
     events_tell(&f->engine->events, when);
 }
 
-/** The two fields, the list, the scheduler and what the owner knows of the answer are those of the row. */
+/** The two fields, the list, the scheduler and what the owner knows of the answer are those of the
+ * row. */
 static void expect_row(const fixture *f, telling row) {
     const events *ev = &f->engine->events;
     bool has_token = row == TOKEN || row == BOTH, has_end = row == END || row == BOTH;

@@ -1,10 +1,11 @@
 /*
- * test_matrix.c - a request's tokens and log-probabilities have the same bits alone and in company, in
- * whatever chunks and threads, fresh, from a cached prefix, after preemption, forked and restored. The
- * reference is each request alone in an engine of its own, its prompt in one chunk, on one thread.
+ * test_matrix.c - a request's tokens and log-probabilities have the same bits alone and in company,
+ * in whatever chunks and threads, fresh, from a cached prefix, after preemption, forked and
+ * restored. The reference is each request alone in an engine of its own, its prompt in one chunk,
+ * on one thread.
  *
- * What is varied stands in the tables under "The matrix": models, ways of cutting the work, batches and
- * states; and how much of it is run where a cell takes longer.
+ * What is varied stands in the tables under "The matrix": models, ways of cutting the work, batches
+ * and states; and how much of it is run where a cell takes longer.
  */
 #include "cell.h"
 #include "support/suite_model.h"
@@ -39,8 +40,8 @@ static bool forbid_a_third(void *user, const int32_t *ids, int32_t n, uint32_t *
     return true;
 }
 
-/** Ways of drawing: greedy and sampled from few candidates, from a nucleus that needs all logits, with
- * penalties and bias, under a mask. */
+/** Ways of drawing: greedy and sampled from few candidates, from a nucleus that needs all logits,
+ * with penalties and bias, under a mask. */
 static void make_drawing(asked *a, int32_t i) {
     static const fm_logit_bias bias[2] = {{7, 1.5f}, {90, -2.0f}};
     if (i % 2) a->sampling = asked_sampled((uint64_t)i);
@@ -92,8 +93,8 @@ static const struct cut {
     {1, 2}, {7, 2}, {64, 2}, {ALL, 2},
 };
 
-/** Requests that run together, each the neighbour of the others, and all compared. The small ones are
- * run twice: with request 0 first and with request 3. */
+/** Requests that run together, each the neighbour of the others, and all compared. The small ones
+ * are run twice: with request 0 first and with request 3. */
 static const struct batch {
     int32_t n;
     bool is_run_twice;
@@ -116,9 +117,9 @@ enum {
     N_STATES = sizeof states / sizeof *states,
 };
 
-/** How much of the matrix is run: of each cut every nth of its batches and states, in each cut others, so
- * that all batches are run in all states in some cut. n_cells is what that comes to for a model: whoever
- * changes a table writes the number down that the test names. */
+/** How much of the matrix is run: of each cut every nth of its batches and states, in each cut
+ * others, so that all batches are run in all states in some cut. n_cells is what that comes to for
+ * a model: whoever changes a table writes the number down that the test names. */
 typedef struct part {
     const char *where;
     int32_t n_cuts, every_nth, n_cells;
@@ -168,8 +169,8 @@ static void run_cell(const cell *start, int32_t state, int32_t n, int32_t first)
     free(c);
 }
 
-/** What is run of one model, in the `format`-th of those that share cells, in one cut; returns the number
- * of cells. */
+/** What is run of one model, in the `format`-th of those that share cells, in one cut; returns the
+ * number of cells. */
 static int32_t run_cut(const cell *start, const part *p, int32_t cut, int32_t format) {
     int32_t n_cells = 0;
     for (int32_t b = 0; b < N_BATCHES; b++)

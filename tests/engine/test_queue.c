@@ -1,6 +1,6 @@
 /*
- * test_queue.c - the queue by itself: a request is found by its id until it ends, however many there
- * are, and a queue that was not made has no lock that could be taken.
+ * test_queue.c - the queue by itself: a request is found by its id until it ends, however many
+ * there are, and a queue that was not made has no lock that could be taken.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -63,7 +63,8 @@ static void queue_finds_a_request_until_it_ends(void **state) {
     queue_free(&q);
 }
 
-/** A lock of its owner's that is taken twice says so, and is free when it was given back for that. */
+/** A lock of its owner's that is taken twice says so, and is free when it was given back for that.
+ */
 static void queue_that_was_not_made_is_empty_without_a_lock(void **state) {
     (void)state;
     queue q = {0};

@@ -50,8 +50,8 @@ static void scheduler_admits_the_tenant_that_runs_least(void **state) {
     fleet_close(f);
 }
 
-/** Eight pages: three sequences grow until the one that came last has to give way. It waits in front of
- * those that never ran, even of a tenant that runs less. */
+/** Eight pages: three sequences grow until the one that came last has to give way. It waits in
+ * front of those that never ran, even of a tenant that runs less. */
 static void scheduler_stops_the_one_admitted_last_and_lets_it_in_first(void **state) {
     fleet *f = *state;
     fleet_open(f, &shared_pages, 3, 300);
@@ -255,8 +255,9 @@ static void operate(odds *o) {
         step_any(o);
 }
 
-/** No ship is at sea for longer. With forty others, each of which needs at most 250 steps when nothing
- * is in its way, this is far from what happens, and near enough to notice that one is forgotten. */
+/** No ship is at sea for longer. With forty others, each of which needs at most 250 steps when
+ * nothing is in its way, this is far from what happens, and near enough to notice that one is
+ * forgotten. */
 enum { LONGEST = 8000 };
 
 static void expect_none_forgotten(const fleet *f) {
@@ -327,8 +328,8 @@ static void scheduler_rules_hold_after_random_operations(void **state) {
     run_cases(*state, cases, sizeof cases / sizeof *cases, false);
 }
 
-/** Many slots, few, one; none, with pages that are shared or not; windows that going back is bounded
- * by. */
+/** Many slots, few, one; none, with pages that are shared or not; windows that going back is
+ * bounded by. */
 static void scheduler_states_are_those_of_the_tokens_after_random_operations(void **state) {
     static const random_case cases[] = {
         {{.n_classes = 1, .n_pages = {24}, .n_snapshots = 32, .share = true}, 8, 100},

@@ -1,6 +1,6 @@
 /*
- * test_scheduler_state.c - state that cannot be cut: where parts end, what is saved there, and what is
- * loaded when a sequence begins, takes over, forks, goes back, or its step fails.
+ * test_scheduler_state.c - state that cannot be cut: where parts end, what is saved there, and what
+ * is loaded when a sequence begins, takes over, forks, goes back, or its step fails.
  */
 #include "fleet.h"
 
@@ -28,8 +28,8 @@ static void run_alone(fleet *f, const ship *v, int32_t n_tokens, int32_t load) {
     fleet_compute(f);
 }
 
-/** A budget that is not used up to a border goes to the next prompt; a state is saved at each border
- * and nowhere else. */
+/** A budget that is not used up to a border goes to the next prompt; a state is saved at each
+ * border and nowhere else. */
 static void scheduler_state_is_saved_at_each_border(void **state) {
     fleet *f = *state;
     fleet_open(f, &some_slots, 4, 100);
@@ -57,7 +57,8 @@ static void scheduler_state_is_saved_at_each_border(void **state) {
     assert_int_equal(f->n_loaded, 0);
 }
 
-/** A later prompt begins with the state behind what it shares; where that one is lost, behind less. */
+/** A later prompt begins with the state behind what it shares; where that one is lost, behind less.
+ */
 static void scheduler_state_comes_with_a_shared_prefix(void **state) {
     fleet *f = *state;
     fleet_open(f, &some_slots, 1, 100);
@@ -169,8 +170,8 @@ static void scheduler_state_comes_back_after_preemption(void **state) {
     fleet_close(f);
 }
 
-/** A sequence takes over two pages while it has the state of one, and waits for a third. Meanwhile what
- * it would have loaded is lost: it goes on with what it has. */
+/** A sequence takes over two pages while it has the state of one, and waits for a third. Meanwhile
+ * what it would have loaded is lost: it goes on with what it has. */
 static void scheduler_state_of_its_own_outlives_lost_ones(void **state) {
     fleet *f = *state;
     fleet_open(f, &some_slots, 2, 200);
@@ -210,8 +211,8 @@ static void scheduler_state_follows_when_tokens_are_taken_back(void **state) {
     fleet_close(f);
 }
 
-/** Where nothing is shared there are no slots: parts are not cut, and what has lost its state begins
- * again. Where pages could be shared but no state, none are. */
+/** Where nothing is shared there are no slots: parts are not cut, and what has lost its state
+ * begins again. Where pages could be shared but no state, none are. */
 static void scheduler_state_without_slots_begins_again(void **state) {
     for (int32_t share = 0; share < 2; share++) {
         fleet *f = *state;

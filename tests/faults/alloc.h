@@ -1,6 +1,6 @@
 /*
- * alloc.h - the allocator of a suite in tests/faults, between the library and the C library: it counts
- * allocations, lets a chosen one fail, and sees those that are made where none is allowed.
+ * alloc.h - the allocator of a suite in tests/faults, between the library and the C library: it
+ * counts allocations, lets a chosen one fail, and sees those that are made where none is allowed.
  *
  * The linker puts it in place (--wrap), so it sees calls of malloc, calloc, realloc, aligned_alloc,
  * posix_memalign and strdup in our own objects and in the suite's, and of cJSON once
@@ -20,8 +20,8 @@ void alloc_watch_json(void);
 /** Allocations of this thread so far, failed ones included. */
 uint64_t alloc_count(void);
 
-/** Lets the nth allocation of this thread from now on (1: the next) find no memory; those after it go
- * on as always. 0: none. */
+/** Lets the nth allocation of this thread from now on (1: the next) find no memory; those after it
+ * go on as always. 0: none. */
 void alloc_fail(uint64_t nth);
 
 /** Whether the failure asked for last has struck. */

@@ -1,7 +1,7 @@
 /*
- * test_faults.c - the host's memory runs out at every allocation in turn, from opening a model to the
- * end of a request: each failure is reported as what it is, nothing leaks (the sanitizer's suites
- * see to that), and once it has passed everything works. And no step of a request allocates.
+ * test_faults.c - the host's memory runs out at every allocation in turn, from opening a model to
+ * the end of a request: each failure is reported as what it is, nothing leaks (the sanitizer's
+ * suites see to that), and once it has passed everything works. And no step of a request allocates.
  */
 #include <pthread.h>
 #include <stdlib.h>

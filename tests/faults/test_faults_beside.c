@@ -1,7 +1,7 @@
 /*
  * test_faults_beside.c - the host's memory runs out at every allocation of a call, while another
- * request runs: the call fails and leaves nothing behind, the request answers what it answers alone,
- * and what the call makes once there is memory answers rightly, too.
+ * request runs: the call fails and leaves nothing behind, the request answers what it answers
+ * alone, and what the call makes once there is memory answers rightly, too.
  */
 #include <stdlib.h>
 
@@ -75,8 +75,8 @@ static fm_engine *begin_attempt(scene *s) {
     return s->r.engine;
 }
 
-/** A call that failed made no request and holds no page. Each attempt, failed or not, is followed by a
- * step of what runs. */
+/** A call that failed made no request and holds no page. Each attempt, failed or not, is followed
+ * by a step of what runs. */
 static fm_status end_attempt(scene *s, uint64_t made, fm_status status) {
     fm_engine_stats after;
     fm_engine_get_stats(s->r.engine, &after);

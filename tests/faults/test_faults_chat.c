@@ -1,6 +1,6 @@
 /*
- * test_faults_chat.c - the host's memory runs out at every allocation in turn while a conversation is
- * made, written, read and turned into a prompt.
+ * test_faults_chat.c - the host's memory runs out at every allocation in turn while a conversation
+ * is made, written, read and turned into a prompt.
  */
 #include "chat_prefix.h"
 #include "conversation.h"

@@ -1,7 +1,7 @@
 /*
- * test_faults_device.c - the device's memory runs out at every buffer and weight in turn, and so does
- * the host's, while a model's weights, cache and workspace are made; whatever was made before is
- * given back.
+ * test_faults_device.c - the device's memory runs out at every buffer and weight in turn, and so
+ * does the host's, while a model's weights, cache and workspace are made; whatever was made before
+ * is given back.
  */
 #include "each.h"
 #include "model/checkpoint.h"

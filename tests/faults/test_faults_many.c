@@ -130,9 +130,9 @@ static void faults_of_memory_are_reported_by_every_call_of_an_engine(void **stat
 
 /* ---- Steps --------------------------------------------------------------------------------------- */
 
-/** Six requests in caches for two: prefixes are taken over, pages evicted and sequences stopped, one
- * is forked, one restored, one cancelled from outside and one from its callback. The same on a device
- * that says it computes by itself. */
+/** Six requests in caches for two: prefixes are taken over, pages evicted and sequences stopped,
+ * one is forked, one restored, one cancelled from outside and one from its callback. The same on a
+ * device that says it computes by itself. */
 static void allocates_nothing(const char *model, bool async, party *p) {
     const fm_model_params limits = {
         .device = "cpu", .n_threads = 2, .max_context = 192, .max_chunk = 48, .max_sequences = 5};

@@ -1,7 +1,7 @@
 /*
- * fuzz_conversation.c - any bytes as a saved conversation. What is taken must be within the limits and
- * come back the same when it is written and read again; what is refused must leave one clean line and
- * the conversation as it was.
+ * fuzz_conversation.c - any bytes as a saved conversation. What is taken must be within the limits
+ * and come back the same when it is written and read again; what is refused must leave one clean
+ * line and the conversation as it was.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /*
  * fuzz_encode.c - any bytes through a fixed tokenizer. The first byte chooses the split rule and
- * whether text is normalized. The plain tokens' bytes have to be the input, or its normal form, which
- * has to be its own normal form; and the decoder has to give whole UTF-8 that a second decoder, fed
- * byte by byte, gives too.
+ * whether text is normalized. The plain tokens' bytes have to be the input, or its normal form,
+ * which has to be its own normal form; and the decoder has to give whole UTF-8 that a second
+ * decoder, fed byte by byte, gives too.
  */
 #include <stdio.h>
 #include <stdlib.h>

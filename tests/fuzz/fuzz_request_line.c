@@ -1,7 +1,7 @@
 /*
  * fuzz_request_line.c - any bytes as a line of a batch. What is taken must be a request within the
- * limits that the library states; what is refused must leave one clean line; either way the id must be
- * JSON that can be printed.
+ * limits that the library states; what is refused must leave one clean line; either way the id must
+ * be JSON that can be printed.
  */
 #include <math.h>
 #include <stdlib.h>

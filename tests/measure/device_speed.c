@@ -1,11 +1,11 @@
 /*
- * device_speed.c - times one sequence on a device: how fast a prompt is read, and how fast tokens are
- * generated behind it.
+ * device_speed.c - times one sequence on a device: how fast a prompt is read, and how fast tokens
+ * are generated behind it.
  *
  *   device_speed MODEL DEVICE ROUNDS [deterministic]
  *
- * prints "what tokens min_per_s median_per_s max_per_s", one line for the prompt and one for the answer. The
- * first round warms up and is not counted.
+ * prints "what tokens min_per_s median_per_s max_per_s", one line for the prompt and one for the
+ * answer. The first round warms up and is not counted.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
- * engine_step_time.c - times fm_engine_step while 1 … 16 greedy requests generate: the forward pass, the
- * search for the best token, the scheduler, the events. Sizes take turns, each in an engine of its own
- * over one model, so that a slower minute of the machine meets all of them.
+ * engine_step_time.c - times fm_engine_step while 1 … 16 greedy requests generate: the forward
+ * pass, the search for the best token, the scheduler, the events. Sizes take turns, each in an
+ * engine of its own over one model, so that a slower minute of the machine meets all of them.
  *
  *   engine_step_time MODEL THREADS ROUNDS SEQUENCES...
  *

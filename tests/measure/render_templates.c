@@ -4,8 +4,8 @@
  *
  *   render_templates NOW [NAME=TEXT ...]    NOW in seconds since 1970; special tokens by name
  *
- * A job on standard input is a line "TEMPLATE_BYTES INPUT_BYTES" and both texts. The answer is a line
- * "ok BYTES" or "refused BYTES" and the rendered text or the reason.
+ * A job on standard input is a line "TEMPLATE_BYTES INPUT_BYTES" and both texts. The answer is a
+ * line "ok BYTES" or "refused BYTES" and the rendered text or the reason.
  */
 #include <stdio.h>
 #include <stdlib.h>

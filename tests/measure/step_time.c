@@ -1,6 +1,7 @@
 /*
- * step_time.c - times steps of the forward pass in which 1 … 16 sequences advance by one token each,
- * logits included. Sizes take turns, so that a slower minute of the machine meets all of them.
+ * step_time.c - times steps of the forward pass in which 1 … 16 sequences advance by one token
+ * each, logits included. Sizes take turns, so that a slower minute of the machine meets all of
+ * them.
  *
  *   step_time MODEL THREADS ROUNDS SEQUENCES...
  *

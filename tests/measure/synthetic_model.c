@@ -1,6 +1,6 @@
 /*
- * synthetic_model.c - writes a llama checkpoint of random bf16 weights, larger than any cache of the
- * machine: what a step's time depends on is sizes and bytes, not what the weights know.
+ * synthetic_model.c - writes a llama checkpoint of random bf16 weights, larger than any cache of
+ * the machine: what a step's time depends on is sizes and bytes, not what the weights know.
  *
  *   synthetic_model DIR    writes config.json and model.safetensors there, 709 MB
  */

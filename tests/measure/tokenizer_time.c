@@ -1,6 +1,7 @@
 /*
- * tokenizer_time.c - how long it takes to open a tokenizer and to turn a text into ids on one thread.
- * The text is cut behind the first line that ends after 8 KiB, as tokenizer_reference.py cuts it.
+ * tokenizer_time.c - how long it takes to open a tokenizer and to turn a text into ids on one
+ * thread. The text is cut behind the first line that ends after 8 KiB, as tokenizer_reference.py
+ * cuts it.
  *
  *   tokenizer_time DIR TEXT ROUNDS: one line of results, the fastest of the rounds
  */

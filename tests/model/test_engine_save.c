@@ -85,7 +85,8 @@ static void engine_fork_goes_on_like_its_parent(void **state) {
             }
 }
 
-/** A page that two sequences fill differently from its middle on is copied once, for one of them. */
+/** A page that two sequences fill differently from its middle on is copied once, for one of them.
+ */
 static void engine_forks_part_without_touching_each_other(void **state) {
     (void)state;
     run r = run_open(LLAMA, &f32);

@@ -1,7 +1,7 @@
 /*
- * test_model_plan.c - which device "auto" takes, what would fit where a model does not, and what of a
- * model's parameters reaches a device. The Vulkan devices here are CPU devices under that name, as large and
- * as soft as a test says.
+ * test_model_plan.c - which device "auto" takes, what would fit where a model does not, and what of
+ * a model's parameters reaches a device. The Vulkan devices here are CPU devices under that name,
+ * as large and as soft as a test says.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,8 +77,8 @@ static void keep_line(void *user, fm_log_level level, const char *line) {
     snprintf(world.log + n, sizeof world.log - n, "%s\n", line);
 }
 
-/** Opens the model with these Vulkan devices there; `taken` is the index of the one that it is on, or
- * -1 for the CPU. */
+/** Opens the model with these Vulkan devices there; `taken` is the index of the one that it is on,
+ * or -1 for the CPU. */
 static void expect_taken(const fm_device_info *listed, int32_t n, const char *device,
                          int32_t taken) {
     const fm_model_params params = {.device = device, .n_threads = 1, .log = keep_line};
@@ -150,8 +150,8 @@ static const char *advised(const char *advice, const char *option, char out[64])
     return out;
 }
 
-/** At every size of memory the model opens, or is refused with a setting that does open. Returns how
- * often a setting of each kind was named. */
+/** At every size of memory the model opens, or is refused with a setting that does open. Returns
+ * how often a setting of each kind was named. */
 typedef struct advice_counts {
     int32_t opened, dtype, cut, cut_and_dtype, cpu, none;
 } advice_counts;

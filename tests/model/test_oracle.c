@@ -1,7 +1,7 @@
 /*
  * test_oracle.c - rung 5 of the ladder: every checkpoint of tests/data/oracle against the reference
- * implementation, and against itself in every way of cutting the work. On a device other than the CPU also
- * with its layers cut between the two.
+ * implementation, and against itself in every way of cutting the work. On a device other than the
+ * CPU also with its layers cut between the two.
  */
 #include <dirent.h>
 #include <math.h>
@@ -85,8 +85,8 @@ static void expect_greedy(run *r, const oracle *o, int32_t at_once) {
     }
 }
 
-/** Logits and greedy continuations in float32, prompts in several chunks. The largest difference, as a
- * share of the range. */
+/** Logits and greedy continuations in float32, prompts in several chunks. The largest difference,
+ * as a share of the range. */
 static double agrees_in_f32(const char *dir, const char *device, bool in_company) {
     oracle o;
     assert_true(oracle_read(dir, &o));
@@ -110,7 +110,8 @@ static bool is_one_of(int n, int i) {
     return suite.is_cpu || i % n == 0;
 }
 
-/* A device takes about as long for a step of four sequences as for one, so most run in company there. */
+/* A device takes about as long for a step of four sequences as for one, so most run in company
+ * there. */
 static void oracle_f32_logits_and_greedy_continuations_agree(void **state) {
     (void)state;
     assert_true(n_checkpoints >= 20);

@@ -3,7 +3,8 @@
 
 #include "text/fixture.h"
 
-/* Bytes are their own ids; 256 to 258 are tokens of several bytes, 300 a mark and 301 a special token. */
+/* Bytes are their own ids; 256 to 258 are tokens of several bytes, 300 a mark and 301 a special
+ * token. */
 static const fixture_json vocabulary = {
     .vocab = ",\"ab\":256,\"abc\":257,\"bc\":258",
     .merges = "\"a b\",\"ab c\"",
@@ -130,8 +131,8 @@ static fm_tokens make_prompt(char texts[N_TURNS][MAX_TEXT], int n, uint64_t *ran
     return out;
 }
 
-/* Whatever cuts the tokenizer chooses anew, each prompt begins with all ids of the turn before; and one
- * that leaves the last answer out, to have it anew, with those of the turn before that. */
+/* Whatever cuts the tokenizer chooses anew, each prompt begins with all ids of the turn before; and
+ * one that leaves the last answer out, to have it anew, with those of the turn before that. */
 static void every_turn_begins_with_the_one_before(void **state) {
     fm_tokenizer *t = *state;
     uint64_t random = 1;

@@ -53,11 +53,10 @@ typedef struct op_shape {
     int32_t T; /* tokens (matmul_experts: rows) */
     int32_t H; /* heads; route: groups that are kept */
     int32_t G; /* key-value heads; route: groups */
-    int32_t
-        K; /* contracted size, or length of a row; head_topk: ids of the vocabulary; route: experts */
-    int32_t
-        N; /* outputs; attend: length of v; embed: rows of the table; head_topk: candidates; route:
-                  experts of a token */
+    int32_t K; /* contracted size, or length of a row; head_topk: ids of the vocabulary; route:
+                  experts */
+    int32_t N; /* outputs; attend: length of v; embed: rows of the table; head_topk: candidates;
+                  route: experts of a token */
     int32_t E; /* matrices (experts); gather_rows: rows that are summed */
     fm_dtype weight;
     fm_dtype cache;
@@ -143,10 +142,9 @@ static inline double host_weight_get(const fm_weight *w, int32_t matrix, int64_t
 
 /** A tensor of an argument struct. */
 typedef struct op_operand {
-    size_t offset; /* of the fm_tensor in the struct */
-    int32_t
-        by_token; /* true: its first dimension counts the tokens of the step; BY_TOKEN_ENDS: these
-                         and one row more, as the ends of their ranges do */
+    size_t offset;    /* of the fm_tensor in the struct */
+    int32_t by_token; /* true: its first dimension counts the tokens of the step; BY_TOKEN_ENDS:
+                         these and one row more, as the ends of their ranges do */
 } op_operand;
 
 enum { BY_TOKEN_ENDS = 2 };
@@ -181,8 +179,8 @@ typedef struct op_entry {
 
 extern const op_entry op_entries[OP_COUNT];
 
-/** The outputs of a call, host or device: the i-th of op_n_outputs. One that is not part of the call
- * has no buffer. */
+/** The outputs of a call, host or device: the i-th of op_n_outputs. One that is not part of the
+ * call has no buffer. */
 int32_t op_n_outputs(op_kind op);
 const fm_tensor *op_output(op_kind op, const op_args *args, int32_t i);
 /** Elements of all outputs that are part of the call. */

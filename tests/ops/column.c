@@ -19,19 +19,21 @@ static const tolerance cpu_tolerances[FM_DTYPE_COUNT] = {
     [FM_DTYPE_F16] = {.nmse = 1e-11, .max_abs = 4e-6, .cosine_gap = 2e-12},
 };
 
-/* A device sums in an order of its own, and its exponential is a few units of the last place off. */
+/* A device sums in an order of its own, and its exponential is a few units of the last place off.
+ */
 static const tolerance vulkan_tolerances[FM_DTYPE_COUNT] = {
     [FM_DTYPE_F32] = {.nmse = 1e-10, .max_abs = 1e-5, .cosine_gap = 2e-11},
     [FM_DTYPE_BF16] = {.nmse = 1e-10, .max_abs = 1e-5, .cosine_gap = 2e-11},
     [FM_DTYPE_F16] = {.nmse = 1e-10, .max_abs = 1e-5, .cosine_gap = 2e-11},
 };
 
-/* Without anything that a device may lack: all transfers are staged, sums go through shared memory. */
+/* Without anything that a device may lack: all transfers are staged, sums go through shared memory.
+ */
 static const shim_mask plain_device = {
     .subgroup_arithmetic = true, .numbers_16_bit = true, .mapped_local = true};
 
-/* The same with bindings far shorter than any device's, so that weights lie in many windows, each of 16
- * rows at least. Caches of attend do not fit. */
+/* The same with bindings far shorter than any device's, so that weights lie in many windows, each
+ * of 16 rows at least. Caches of attend do not fit. */
 static const shim_mask short_device = {.subgroup_arithmetic = true,
                                        .numbers_16_bit = true,
                                        .mapped_local = true,

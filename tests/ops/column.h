@@ -5,7 +5,8 @@
  *   column    an open device of a subject.
  *   binding   a case's slabs and weight on a column's device. Frees them.
  *
- * A suite runs the subjects of one backend: the CPU's, or those of the device that its argument names.
+ * A suite runs the subjects of one backend: the CPU's, or those of the device that its argument
+ * names.
  */
 #ifndef TESTS_OPS_COLUMN_H
 #define TESTS_OPS_COLUMN_H
@@ -44,15 +45,16 @@ typedef struct columns {
     column at[MAX_COLUMNS];
 } columns;
 
-/** A suite's main: opens the columns of the device that the arguments name, and runs the tests with a
- * `columns` as their state. A subject whose device is absent prints `skip: reason` and has no column;
- * without any the whole suite is skipped, on the CPU it fails. So it does when a device said something
- * of the log's errors, or when one is not closed to the last of its objects. */
+/** A suite's main: opens the columns of the device that the arguments name, and runs the tests with
+ * a `columns` as their state. A subject whose device is absent prints `skip: reason` and has no
+ * column; without any the whole suite is skipped, on the CPU it fails. So it does when a device
+ * said something of the log's errors, or when one is not closed to the last of its objects. */
 int columns_run(int argc, char **argv, const char *name, const struct CMUnitTest *tests, size_t n);
 #define COLUMNS_RUN(name, tests)                                                                   \
     columns_run(argc, argv, name, tests, sizeof(tests) / sizeof((tests)[0]))
 
-/** Puts on what the column's device was opened with: bindings do it, before other calls it is the test's. */
+/** Puts on what the column's device was opened with: bindings do it, before other calls it is the
+ * test's. */
 void column_wear(const column *col);
 
 /** Why a device cannot run a case. */

@@ -1,5 +1,5 @@
-/* define_route.c - owns what route means: each token's N best of K experts, from the H best of G groups, and
- * all slots sorted by expert. */
+/* define_route.c - owns what route means: each token's N best of K experts, from the H best of G
+ * groups, and all slots sorted by expert. */
 #include "case.h"
 
 #include <math.h>
@@ -57,7 +57,8 @@ static double route_score(const fm_route *a, int64_t t, int64_t e) {
     return 1 / (1 + exp(-host_get(&a->logits, t, e, 0)));
 }
 
-/** The sum of the two best of a group's experts, in whatever order: the one best where there is one. */
+/** The sum of the two best of a group's experts, in whatever order: the one best where there is
+ * one. */
 static double group_score(const scored *experts, int64_t n) {
     double best[2] = {-HUGE_VAL, -HUGE_VAL};
     for (int64_t i = 0; i < n; i++) {

@@ -14,8 +14,8 @@ typedef struct score {
 /** The most that a score may be. */
 typedef score tolerance;
 
-/** All values infinite when one computed value is not finite, unless it is the reference's infinity,
- * which counts for nothing; a reference of zeros alone demands zeros. */
+/** All values infinite when one computed value is not finite, unless it is the reference's
+ * infinity, which counts for nothing; a reference of zeros alone demands zeros. */
 score score_of(const double *expected, const double *got, size_t n);
 
 bool score_within(const score *s, const tolerance *limit);

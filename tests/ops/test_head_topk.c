@@ -1,6 +1,6 @@
 /*
- * test_head_topk.c - what head_topk does beside the op table's cases: logits that are not finite show in
- * the sums, whatever hides them, and infinite edits do not end in a candidate.
+ * test_head_topk.c - what head_topk does beside the op table's cases: logits that are not finite
+ * show in the sums, whatever hides them, and infinite edits do not end in a candidate.
  */
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 /*
- * test_weight_reads.c - each weight element is loaded once for all tokens of a step: bytes counted in
- * the weight loops of the kernels themselves, for single products and for whole steps of a model.
+ * test_weight_reads.c - each weight element is loaded once for all tokens of a step: bytes counted
+ * in the weight loops of the kernels themselves, for single products and for whole steps of a
+ * model.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -114,7 +115,8 @@ static void open_rig(forward_rig *r, const char *name) {
     if (forward_rig_open(r, dir, count_backend(), 2, &err) != FM_OK) fail_msg("%s", err.text);
 }
 
-/** Runs sequences [first, first + n) for one token; returns the bytes of weights that were loaded. */
+/** Runs sequences [first, first + n) for one token; returns the bytes of weights that were loaded.
+ */
 static uint64_t step_bytes(forward_rig *r, int32_t first, int32_t n) {
     count_reset();
     assert_int_equal(forward_rig_step(r, first, n, 0), FM_OK);

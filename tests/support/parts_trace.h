@@ -1,6 +1,6 @@
 /*
- * parts_trace.h - keeps the parts that a stream tells, pieces of one part joined, as the values that
- * can be compared and written again.
+ * parts_trace.h - keeps the parts that a stream tells, pieces of one part joined, as the values
+ * that can be compared and written again.
  */
 #ifndef FATHOM_TESTS_PARTS_TRACE_H
 #define FATHOM_TESTS_PARTS_TRACE_H

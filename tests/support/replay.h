@@ -1,8 +1,8 @@
 /*
  * replay.h - a CPU device with what a CPU lacks: it chooses experts, and keeps stretches of calls,
  * which it makes again from their written-down arguments. `check` says how: a stretch that is kept
- * is not made again but compared, call by call, with the same stretch encoded anew, which shows a key
- * that leaves out a size on which the calls depend.
+ * is not made again but compared, call by call, with the same stretch encoded anew, which shows a
+ * key that leaves out a size on which the calls depend.
  *
  * The table is opened as the backend "replay", or "replayhost" without the choosing of experts; the
  * option "check" is the mode. replay_of finds the state of an opened device.

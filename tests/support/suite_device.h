@@ -1,8 +1,8 @@
 /*
- * suite_device.h - the device that a suite runs on: its argument, NAME or NAME:INDEX as backend_find and
- * the device list know them, "cpu" without one. CTest and tests/run.sh start every suite that reads it
- * once without an argument, and once with each other device that they know: they find it by its main,
- * which has arguments.
+ * suite_device.h - the device that a suite runs on: its argument, NAME or NAME:INDEX as
+ * backend_find and the device list know them, "cpu" without one. CTest and tests/run.sh start every
+ * suite that reads it once without an argument, and once with each other device that they know:
+ * they find it by its main, which has arguments.
  */
 #ifndef TESTS_SUPPORT_SUITE_DEVICE_H
 #define TESTS_SUPPORT_SUITE_DEVICE_H
@@ -38,7 +38,8 @@ static inline void suite_skip_case(void **state) {
     skip();
 }
 
-/** In place of a suite's tests: one that is skipped, with the reason. Returns the suite's status. */
+/** In place of a suite's tests: one that is skipped, with the reason. Returns the suite's status.
+ */
 static inline int suite_skip(const char *name, const char *reason) {
     char text[600];
     snprintf(text, sizeof text, "%s", reason);

@@ -1,6 +1,6 @@
 /*
- * suite_model.h - what a suite of models does with the device that its argument names: parameters that open
- * a model there, and a log in which no error may stand at its end.
+ * suite_model.h - what a suite of models does with the device that its argument names: parameters
+ * that open a model there, and a log in which no error may stand at its end.
  */
 #ifndef TESTS_SUPPORT_SUITE_MODEL_H
 #define TESTS_SUPPORT_SUITE_MODEL_H
@@ -10,8 +10,8 @@
 
 typedef struct suite_model {
     bool is_cpu;
-    char device
-        [64]; /* as in fm_model_params: with the device's own checks, where these are installed */
+    char device[64];  /* as in fm_model_params: with the device's own checks, where these are
+                         installed */
     char cut[2][80];  /* the first layer on it and the others on the CPU, and the other way round */
     int32_t n_errors; /* lines of the log at FM_LOG_ERROR */
 } suite_model;
@@ -41,7 +41,8 @@ static inline bool suite_model_opens(suite_model *s, const char *dir, const char
     return status == FM_OK;
 }
 
-/** False, with the reason, where the device is not there. The checkpoint in `dir` is opened on it. */
+/** False, with the reason, where the device is not there. The checkpoint in `dir` is opened on it.
+ */
 static inline bool suite_model_init(suite_model *s, const suite_device *device, const char *dir,
                                     fm_error *err) {
     char text[64];

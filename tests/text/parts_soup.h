@@ -1,6 +1,6 @@
 /*
- * parts_soup.h - random answers: whole calls, marks, cut marks and letters in any order, so that the
- * texts lead into every state of fm_parts and out of it at every place.
+ * parts_soup.h - random answers: whole calls, marks, cut marks and letters in any order, so that
+ * the texts lead into every state of fm_parts and out of it at every place.
  */
 #ifndef FATHOM_TESTS_TEXT_PARTS_SOUP_H
 #define FATHOM_TESTS_TEXT_PARTS_SOUP_H

@@ -1,5 +1,6 @@
-/* test_linear.c - hostile text costs a bounded number of steps for each byte. The matchers are compiled
- * into this suite with every look at a code point counted, which no clock has a part in. */
+/* test_linear.c - hostile text costs a bounded number of steps for each byte. The matchers are
+ * compiled into this suite with every look at a code point counted, which no clock has a part in.
+ */
 #include "text/fixture.h"
 #include "text/unicode.h"
 
@@ -22,7 +23,8 @@ enum {
     MOST_LOOKS = 12, /* for each byte: six splitters that each look twice */
 };
 
-/** Texts that repeat a unit: one letter, combining marks, digits, white space, what no rule matches. */
+/** Texts that repeat a unit: one letter, combining marks, digits, white space, what no rule
+ * matches. */
 static const char *const units[] = {
     "a",      "\u0301", "1",  " ",      "\n",     " \n",     "\t \u3000", "!",       "'",
     "\u200b", "\x80",   "中", "\u1161", "\u0628", "\u0e01 ", "\u2014",    "a\u0301", "' ",

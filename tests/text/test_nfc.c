@@ -1,5 +1,5 @@
-/* test_nfc.c - normal form C. That whole texts get the reference's form is shown by the ids of qwen2's
- * vectors in test_tokenizer.c. */
+/* test_nfc.c - normal form C. That whole texts get the reference's form is shown by the ids of
+ * qwen2's vectors in test_tokenizer.c. */
 #include "base/utf8.h"
 #include "text/fixture.h"
 #include "text/nfc.h"
@@ -23,7 +23,8 @@ static void nfc_known_texts_get_their_forms(void **state) {
     expect_form("xe\u0301y", "x\u00e9y");
     expect_form("\u0301e", "\u0301e");
     expect_form("\u212b\u2126\u00c5", "\u00c5\u03a9\u00c5");
-    /* Marks are sorted by class, those of one class keep their order, and the first blocks the rest. */
+    /* Marks are sorted by class, those of one class keep their order, and the first blocks the
+     * rest. */
     expect_form("a\u0301\u0323", "\u1ea1\u0301");
     expect_form("a\u0302\u0301", "\u1ea5");
     expect_form("a\u0301\u0302", "\u00e1\u0302");

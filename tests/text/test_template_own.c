@@ -1,5 +1,6 @@
 /* test_template_own.c - whole templates, written with every construct that published ones use, for
- * a table of conversations, against what the reference makes of them: tests/data/template/README.md. */
+ * a table of conversations, against what the reference makes of them:
+ * tests/data/template/README.md. */
 #include "text/template_fixture.h"
 
 enum { MAX_TEMPLATES = 16, MAX_CONVERSATIONS = 256 };

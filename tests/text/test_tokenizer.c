@@ -5,9 +5,9 @@
 #include "text/nfc.h"
 
 /* ---- Vectors ----------------------------------------------------------------------------------
- * texts.txt has one text a line, with \n, \r, \\ and \xHH for what does not fit into one; ids.txt has
- * for each a hash of its ids, and, where it differs, a blank and that of its ids as plain text. In
- * place of it, "-" says that only the round trip is known, "!" that the text is refused. */
+ * texts.txt has one text a line, with \n, \r, \\ and \xHH for what does not fit into one; ids.txt
+ * has for each a hash of its ids, and, where it differs, a blank and that of its ids as plain text.
+ * In place of it, "-" says that only the round trip is known, "!" that the text is refused. */
 
 /** Takes the escapes out of a line, in place; returns the bytes that are left. */
 static size_t unescape(char *line) {

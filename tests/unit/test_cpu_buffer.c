@@ -1,6 +1,6 @@
 /*
- * test_cpu_buffer.c - memory of the CPU backend's buffers: zero, aligned, and no more of it in use than
- * was touched.
+ * test_cpu_buffer.c - memory of the CPU backend's buffers: zero, aligned, and no more of it in use
+ * than was touched.
  */
 #include <setjmp.h>
 #include <stdarg.h>

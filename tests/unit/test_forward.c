@@ -1,6 +1,6 @@
 /*
- * test_forward.c - the forward pass below the engine: several sequences in one ragged step with scattered
- * cache pages, and every operation failing once.
+ * test_forward.c - the forward pass below the engine: several sequences in one ragged step with
+ * scattered cache pages, and every operation failing once.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -301,8 +301,8 @@ static int64_t count_calls(rig *r) {
     return n_calls;
 }
 
-/** Every call to the device that a pass makes fails once; the status comes back and the next pass is
- * right. */
+/** Every call to the device that a pass makes fails once; the status comes back and the next pass
+ * is right. */
 static void survives_each_failure(const char *name) {
     rig r;
     rig_open(&r, name, false);

@@ -1,7 +1,7 @@
 /*
- * test_head.c - rows of logits through the CPU device to tokens: the order of all steps of sampling,
- * one case for each way to mix two of them up; that rows of one step do not touch each other; and
- * the most likely tokens.
+ * test_head.c - rows of logits through the CPU device to tokens: the order of all steps of
+ * sampling, one case for each way to mix two of them up; that rows of one step do not touch each
+ * other; and the most likely tokens.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -75,8 +75,8 @@ static fm_logprob fixture_draw(fixture *f, const fm_sampling *p, int32_t i, cons
 
 static const fm_logit_bias bias_1[] = {{1, 1}}, bias_3[] = {{3, 2}}, bias_big[] = {{0, 50}};
 
-/** Logits of six ids, history, settings, allowed ids, and which ids must be drawn ('x'). The name says
- * which order another outcome would show. */
+/** Logits of six ids, history, settings, allowed ids, and which ids must be drawn ('x'). The name
+ * says which order another outcome would show. */
 static const struct order_case {
     const char *name;
     float logits[6];

@@ -134,8 +134,8 @@ static void penalties_off_edit_nothing(void **state) {
     penalties_free(&s);
 }
 
-/** Whatever is asked of a history that fills the context, its edits fit, and the limit is no larger than
- * that needs. */
+/** Whatever is asked of a history that fills the context, its edits fit, and the limit is no larger
+ * than that needs. */
 static void penalties_limit_is_the_largest_bound(void **state) {
     (void)state;
     static const int32_t ids[MAX_HISTORY];

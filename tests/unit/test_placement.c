@@ -123,7 +123,8 @@ static void fake_info(const fm_device_state *s, fm_device_info *out) {
     *out = ((const fm_device *)(const void *)s)->info;
 }
 
-/** Devices that have an index, and so many bytes; 0 of memory of their own: those of the host, 100. */
+/** Devices that have an index, and so many bytes; 0 of memory of their own: those of the host, 100.
+ */
 static placement fake_devices(fake *fakes, int32_t n, const int32_t *index, const uint64_t *bytes) {
     placement p = {.n = n};
     for (int32_t i = 0; i < n; i++) {
@@ -167,8 +168,8 @@ static int32_t count_short(const placement *p, const uint64_t *bytes) {
     return n_short;
 }
 
-/** Runs 0 and 2 are on one device of 50; runs 1 and 3 have the host's, which lets the one have 100 and
- * the other 30 of it. */
+/** Runs 0 and 2 are on one device of 50; runs 1 and 3 have the host's, which lets the one have 100
+ * and the other 30 of it. */
 static void placement_needs_room_in_each_memory(void **state) {
     (void)state;
     static const struct {

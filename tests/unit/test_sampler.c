@@ -1,7 +1,8 @@
 /*
  * test_sampler.c - which tokens can be drawn, how often, and that a draw is a function of its seed
  * and its place. Every draw is made from all tokens as candidates, from one candidate and from the
- * logits, with the same outcome. All seeds are fixed, so a frequency that agrees once agrees always.
+ * logits, with the same outcome. All seeds are fixed, so a frequency that agrees once agrees
+ * always.
  */
 #include "support/logit_row.h"
 

@@ -1,6 +1,6 @@
 /*
- * test_sampler_rows.c - a draw from few candidates is either the draw from all tokens or says that it
- * needs them; and that draw is what a plain reading of the rules gives in float64.
+ * test_sampler_rows.c - a draw from few candidates is either the draw from all tokens or says that
+ * it needs them; and that draw is what a plain reading of the rules gives in float64.
  */
 #include "support/logit_row.h"
 #include "support/stream.h"

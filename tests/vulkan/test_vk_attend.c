@@ -1,7 +1,7 @@
 /*
- * test_vk_attend.c - attention against the CPU's, in what the op table does not reach: one split and
- * many, tasks with fewer heads than their neighbours, many heads over one key-value head, steps in more
- * than one batch.
+ * test_vk_attend.c - attention against the CPU's, in what the op table does not reach: one split
+ * and many, tasks with fewer heads than their neighbours, many heads over one key-value head, steps
+ * in more than one batch.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -229,8 +229,8 @@ static void attend_of_one_split_is_that_of_many(void **state) {
     vk_rig_close(&rig);
 }
 
-/* A table for 128 splits leaves room for less than 1,000 heads of 64 values in 32 MiB: two batches here,
- * where the shorter table takes one. */
+/* A table for 128 splits leaves room for less than 1,000 heads of 64 values in 32 MiB: two batches
+ * here, where the shorter table takes one. */
 static void attend_in_batches_is_that_of_one(void **state) {
     const attend_shape shape = {.T = 64, .H = 16, .G = 4, .K = 8, .N = 64, .n_pages = USED_PAGES};
     vk_rig rig;

@@ -1,7 +1,8 @@
 /*
- * test_vk_cache.c - the file of compiled pipelines: written when a device is closed, handed to the driver by
- * the next one, and left alone when it is not to the last bit what was written for this device. Whatever
- * lies in its place, the results are the same. And where the file is when nobody says where.
+ * test_vk_cache.c - the file of compiled pipelines: written when a device is closed, handed to the
+ * driver by the next one, and left alone when it is not to the last bit what was written for this
+ * device. Whatever lies in its place, the results are the same. And where the file is when nobody
+ * says where.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +53,8 @@ static cache_file read_only_file(const temp_dir *dir) {
 
 /* ---- Runs --------------------------------------------------------------------------------------- */
 
-/** A run whose results are right, and that says nothing; returns the bytes that the driver was handed. */
+/** A run whose results are right, and that says nothing; returns the bytes that the driver was
+ * handed. */
 static uint64_t run_quietly(const shim_control *shim, const char *options) {
     vk_work work = {.backend = "vulkan", .options = options};
     fm_error err = {0};
@@ -87,7 +89,8 @@ static void vk_cache_is_written_and_used(void **state) {
     free(f.bytes);
 }
 
-/** Puts these bytes in the file's place: they are not used, and the run writes a good file again. */
+/** Puts these bytes in the file's place: they are not used, and the run writes a good file again.
+ */
 static void expect_ignored(const temp_dir *dir, const cache_file *good, const char *what,
                            const void *bytes, size_t size) {
     temp_dir_write(dir, good->name, bytes, size);
@@ -162,8 +165,8 @@ static void vk_cache_absent_directory_is_done_without(void **state) {
 
 /* ---- The user's cache --------------------------------------------------------------------------- */
 
-/* The environment that says where it is; and with the last one the driver keeps no cache of its own in a
- * home that is the test's. */
+/* The environment that says where it is; and with the last one the driver keeps no cache of its own
+ * in a home that is the test's. */
 static const char *const variables[] = {"FATHOM_CACHE", "XDG_CACHE_HOME", "HOME",
                                         "MESA_SHADER_CACHE_DISABLE"};
 enum { N_PLACES = 3, N_VARIABLES = 4 };

@@ -1,6 +1,6 @@
 /*
- * test_vk_device.c - the Vulkan backend as a device: opening and listing, bytes in and out of buffers,
- * the order of what is encoded, and two operations against values computed here.
+ * test_vk_device.c - the Vulkan backend as a device: opening and listing, bytes in and out of
+ * buffers, the order of what is encoded, and two operations against values computed here.
  */
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /*
- * test_vk_hazard.c - where barriers stand: before a command that reads what an earlier one wrote, or
- * writes what an earlier one touched, and nowhere else.
+ * test_vk_hazard.c - where barriers stand: before a command that reads what an earlier one wrote,
+ * or writes what an earlier one touched, and nowhere else.
  */
 #include <setjmp.h>
 #include <stdarg.h>

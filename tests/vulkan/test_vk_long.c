@@ -1,7 +1,7 @@
 /*
- * test_vk_long.c - operations that go through very much in one invocation, against the CPU's: drivers may end
- * loops that take too long (an emulated device of Mesa those of an invocation after 65,535 turns in all),
- * and then results are wrong without a word.
+ * test_vk_long.c - operations that go through very much in one invocation, against the CPU's:
+ * drivers may end loops that take too long (an emulated device of Mesa those of an invocation after
+ * 65,535 turns in all), and then results are wrong without a word.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -143,7 +143,8 @@ static void gather(side *s, int32_t length, fm_status wanted, fm_tensor *y) {
     assert_int_equal(op_gather_rows(s->dev, &a), wanted);
 }
 
-/* About as many as a workgroup of one subgroup takes, and the largest one; and more than a device of software makes. */
+/* About as many as a workgroup of one subgroup takes, and the largest one; and more than a device
+ * of software makes. */
 static void vk_long_lists_of_rows_are_gathered(void **state) {
     static const int32_t lengths[] = {460, 700, 7490};
     pair p;

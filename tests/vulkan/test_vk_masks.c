@@ -1,7 +1,7 @@
 /*
- * test_vk_masks.c - devices that lack something: what the backend can do without it does without, for the
- * rest it says in words why it does not open. And the checks of the validation layer themselves: without
- * barriers they have to object.
+ * test_vk_masks.c - devices that lack something: what the backend can do without it does without,
+ * for the rest it says in words why it does not open. And the checks of the validation layer
+ * themselves: without barriers they have to object.
  */
 #include <setjmp.h>
 #include <stdarg.h>

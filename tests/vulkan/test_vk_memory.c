@@ -1,6 +1,6 @@
 /*
- * test_vk_memory.c - buffers of a Vulkan device beside each other: their bytes stay apart whatever is
- * made and freed around them, new ones are zeroed, and what does not fit is refused in numbers.
+ * test_vk_memory.c - buffers of a Vulkan device beside each other: their bytes stay apart whatever
+ * is made and freed around them, new ones are zeroed, and what does not fit is refused in numbers.
  */
 #include <setjmp.h>
 #include <stdarg.h>

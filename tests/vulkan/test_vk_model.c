@@ -1,7 +1,7 @@
 /*
- * test_vk_model.c - models and engines on a Vulkan device, seen through the shim: warm steps create and
- * record nothing, whatever fails is said and leaves nothing behind, answers are those of the CPU, and the
- * checks of the validation layer have nothing to say to any of it.
+ * test_vk_model.c - models and engines on a Vulkan device, seen through the shim: warm steps create
+ * and record nothing, whatever fails is said and leaves nothing behind, answers are those of the
+ * CPU, and the checks of the validation layer have nothing to say to any of it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -118,8 +118,8 @@ static void expect_same_answer(const char *what, const model_run *r, const model
         fail_msg("%s: another answer than the CPU's", what);
 }
 
-/** The shim, nothing ordered, and how to open a model through it: with the device's own checks, where
- * they are installed, or for what runs hundreds of times without. */
+/** The shim, nothing ordered, and how to open a model through it: with the device's own checks,
+ * where they are installed, or for what runs hundreds of times without. */
 static shim_control *model_shim(char device[400], const shim_mask *mask, bool checked) {
     const char *options;
     shim_control *shim = vk_work_shim(&options);
@@ -174,8 +174,8 @@ static void vk_model_warm_steps_record_nothing(void **state) {
     }
 }
 
-/* What is written goes through the ring by commands, recorded each time; operations are not. What was found
- * is read by one submission more. */
+/* What is written goes through the ring by commands, recorded each time; operations are not. What
+ * was found is read by one submission more. */
 static void vk_model_warm_steps_create_nothing_when_staged(void **state) {
     (void)state;
     shim_counts counts = count_steps("v3_groups", &staged);

@@ -1,6 +1,6 @@
 /*
- * test_vk_ranges.c - the free parts of a block of memory, against a map of its bytes: nothing is given
- * twice, alignment holds, the smallest part that fits is taken, and neighbours are joined.
+ * test_vk_ranges.c - the free parts of a block of memory, against a map of its bytes: nothing is
+ * given twice, alignment holds, the smallest part that fits is taken, and neighbours are joined.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * test_vk_record.c - kept stretches on a Vulkan device: they run in their place, on what buffers hold by
- * then; which are kept, and when they are forgotten; and times by the device's clock.
+ * test_vk_record.c - kept stretches on a Vulkan device: they run in their place, on what buffers
+ * hold by then; which are kept, and when they are forgotten; and times by the device's clock.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,8 @@
 
 enum { N = 300 };
 
-/* x and y; a stretch makes y = silu(x) * x, then x = y by a copy. Numbers from 20 on pass silu unchanged,
- * so that it squares them. */
+/* x and y; a stretch makes y = silu(x) * x, then x = y by a copy. Numbers from 20 on pass silu
+ * unchanged, so that it squares them. */
 typedef struct world {
     vk_rig rig;
     fm_tensor x, y;

@@ -1,7 +1,7 @@
 /*
- * test_vk_recovery.c - a Vulkan device whose calls fail, by the shim of this folder: each creation and
- * allocation once, each submission and wait once. Nothing is left behind, and the next try works; after a
- * loss nothing works any more but closing.
+ * test_vk_recovery.c - a Vulkan device whose calls fail, by the shim of this folder: each creation
+ * and allocation once, each submission and wait once. Nothing is left behind, and the next try
+ * works; after a loss nothing works any more but closing.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,9 +109,9 @@ static void expect_nothing_left(const shim_control *shim, int64_t nth) {
 
 /* ---- Refusals ------------------------------------------------------------------------------------ */
 
-/* After the refusal the same objects are used again: only a device that did not open is opened anew. Where
- * there is no memory for a block of many buffers, one of its own serves a single buffer: such a refusal is
- * not seen. */
+/* After the refusal the same objects are used again: only a device that did not open is opened
+ * anew. Where there is no memory for a block of many buffers, one of its own serves a single
+ * buffer: such a refusal is not seen. */
 static void run_refusals(const char *options) {
     round r;
     shim_control *shim = need_shim(&r, options);

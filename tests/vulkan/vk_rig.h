@@ -1,6 +1,6 @@
 /*
- * vk_rig.h - a device of the Vulkan backend for the suites of this folder, and the log that it speaks
- * to. The suites skip, with a reason, where the module, a loader or a device is missing.
+ * vk_rig.h - a device of the Vulkan backend for the suites of this folder, and the log that it
+ * speaks to. The suites skip, with a reason, where the module, a loader or a device is missing.
  */
 #ifndef TESTS_VULKAN_VK_RIG_H
 #define TESTS_VULKAN_VK_RIG_H
@@ -16,8 +16,8 @@ typedef struct vk_rig {
     char last_warning[500];
 } vk_rig;
 
-/** Opens the first device with these options, without the user's cache, with `validate` too where the layer
- * is installed. */
+/** Opens the first device with these options, without the user's cache, with `validate` too where
+ * the layer is installed. */
 void vk_rig_open(vk_rig *rig, const char *options);
 /** The same, for steps of as many tokens and rows. */
 void vk_rig_open_for(vk_rig *rig, const char *options, int32_t max_tokens, int32_t max_rows);

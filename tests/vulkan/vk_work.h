@@ -1,7 +1,7 @@
 /*
- * vk_work.h - a piece of work that has a little of everything: a device is opened, a weight loaded, buffers
- * written, a few steps of kept operations run, the result read, all of it freed and closed. For tests that
- * let something in between fail, and look at what the shim has counted.
+ * vk_work.h - a piece of work that has a little of everything: a device is opened, a weight loaded,
+ * buffers written, a few steps of kept operations run, the result read, all of it freed and closed.
+ * For tests that let something in between fail, and look at what the shim has counted.
  */
 #ifndef TESTS_VULKAN_VK_WORK_H
 #define TESTS_VULKAN_VK_WORK_H
@@ -24,9 +24,9 @@ typedef struct vk_work {
 /** Does it. Nothing is left behind, whatever the status. */
 fm_status vk_work_run(vk_work *work, fm_error *err);
 
-/** The shim's control, nothing ordered and all counts 0; skips the test, with a reason, where there is no
- * Vulkan device to use it with. *options is then how to open one through the shim: with `validate` where
- * the layer is installed. */
+/** The shim's control, nothing ordered and all counts 0; skips the test, with a reason, where there
+ * is no Vulkan device to use it with. *options is then how to open one through the shim: with
+ * `validate` where the layer is installed. */
 shim_control *vk_work_shim(const char **options);
 
 /** Fails the test unless the result is about that of the CPU. */

@@ -1,7 +1,7 @@
 /*
- * shim.c - owns the control and the objects' wrappers: creations and destructions of all kinds, and the
- * functions that find functions. What a device says of itself is in shim_mask.c, what it is told to do in
- * shim_queue.c.
+ * shim.c - owns the control and the objects' wrappers: creations and destructions of all kinds, and
+ * the functions that find functions. What a device says of itself is in shim_mask.c, what it is
+ * told to do in shim_queue.c.
  */
 #include "shim_next.h"
 
@@ -192,8 +192,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL shim_MapMemory(VkDevice device, VkDeviceMe
 
 /* ---- Instances and devices ---------------------------------------------------------------------- */
 
-/* The loader's own functions serve every instance and device alike, so the last one's will do. What an
- * instance has not, as vkCreateInstance, stays what it is. */
+/* The loader's own functions serve every instance and device alike, so the last one's will do. What
+ * an instance has not, as vkCreateInstance, stays what it is. */
 static void find_next(VkInstance instance) {
     PFN_vkVoidFunction found;
 #define FIND_NEXT(name)                                                                            \

@@ -1,13 +1,13 @@
 /*
- * shim.h - a library between the Vulkan backend and the loader, for tests. It is named by the device
- * option `loader=PATH`, forwards every call, and on the way counts, refuses, loses the device, drops
- * barriers and hides abilities, as the control says.
+ * shim.h - a library between the Vulkan backend and the loader, for tests. It is named by the
+ * device option `loader=PATH`, forwards every call, and on the way counts, refuses, loses the
+ * device, drops barriers and hides abilities, as the control says.
  *
- *   control   one for the process: a test finds it by shim_get in the same library (shim_open), writes
- *             the orders and reads the counts. Not for several threads.
- *   mask      what a device pretends to lack. It has to stay as it is while a device is open.
- *   refusal   a creation or allocation that fails, though there is memory.
- *   breach    a use of what a mask hides: the call fails, and the control says what it was.
+ *   control   one for the process: a test finds it by shim_get in the same library (shim_open),
+ * writes the orders and reads the counts. Not for several threads. mask      what a device pretends
+ * to lack. It has to stay as it is while a device is open. refusal   a creation or allocation that
+ * fails, though there is memory. breach    a use of what a mask hides: the call fails, and the
+ * control says what it was.
  *
  * Counts grow until a test sets them to zero; those of live objects are never set.
  */

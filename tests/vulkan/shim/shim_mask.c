@@ -1,6 +1,6 @@
 /*
- * shim_mask.c - owns what a device says of itself: properties, features, extensions and memory types,
- * less what the mask hides; and notes a breach where something hidden is used all the same.
+ * shim_mask.c - owns what a device says of itself: properties, features, extensions and memory
+ * types, less what the mask hides; and notes a breach where something hidden is used all the same.
  */
 #include "shim_next.h"
 

@@ -1,6 +1,6 @@
 /*
- * shim_next.h - what the files of the shim share: the loader's functions that it stands before, and its
- * own under the same names.
+ * shim_next.h - what the files of the shim share: the loader's functions that it stands before, and
+ * its own under the same names.
  */
 #ifndef TESTS_VULKAN_SHIM_NEXT_H
 #define TESTS_VULKAN_SHIM_NEXT_H

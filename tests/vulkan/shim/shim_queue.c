@@ -1,7 +1,7 @@
 /*
- * shim_queue.c - owns what a device is told to do: recordings, submissions and waits, barriers; and its
- * loss. A lost device finishes what was submitted, so that its objects may be destroyed, and from then on
- * every submission and wait says that it is lost.
+ * shim_queue.c - owns what a device is told to do: recordings, submissions and waits, barriers; and
+ * its loss. A lost device finishes what was submitted, so that its objects may be destroyed, and
+ * from then on every submission and wait says that it is lost.
  */
 #include "shim_next.h"
 
