@@ -77,4 +77,11 @@ static inline void template_check(const template_row *rows, size_t n, const char
 
 #define TEMPLATE_CHECK(rows, input) template_check(rows, sizeof rows / sizeof rows[0], input)
 
+/** A test of a table, with the suite's own `input`. */
+#define TEMPLATE_CASE(name, rows)                                                                  \
+    static void name(void **state) {                                                               \
+        (void)state;                                                                               \
+        TEMPLATE_CHECK(rows, input);                                                               \
+    }
+
 #endif

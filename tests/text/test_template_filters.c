@@ -176,18 +176,12 @@ static const template_row iterators[] = {
     {"{{ (l|map('abs'))[0] is defined }}{{ 'yes' if []|map('abs') else 'no' }}", "Falseyes"},
 };
 
-#define CASE(name, rows)                                                                           \
-    static void name(void **state) {                                                               \
-        (void)state;                                                                               \
-        TEMPLATE_CHECK(rows, input);                                                               \
-    }
-
-CASE(template_filters_of_strings_are_those_of_the_reference, of_strings)
-CASE(template_filters_of_lists_are_those_of_the_reference, of_lists)
-CASE(template_filters_of_values_are_those_of_the_reference, of_values)
-CASE(template_tests_are_those_of_the_reference, tests)
-CASE(template_unknown_filters_fail_where_they_are_reached, unknown)
-CASE(template_iterators_are_gone_through_once, iterators)
+TEMPLATE_CASE(template_filters_of_strings_are_those_of_the_reference, of_strings)
+TEMPLATE_CASE(template_filters_of_lists_are_those_of_the_reference, of_lists)
+TEMPLATE_CASE(template_filters_of_values_are_those_of_the_reference, of_values)
+TEMPLATE_CASE(template_tests_are_those_of_the_reference, tests)
+TEMPLATE_CASE(template_unknown_filters_fail_where_they_are_reached, unknown)
+TEMPLATE_CASE(template_iterators_are_gone_through_once, iterators)
 
 int main(void) {
     const struct CMUnitTest cases[] = {

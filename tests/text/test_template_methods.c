@@ -91,15 +91,9 @@ static const template_row mappings_and_lists[] = {
     {"{{ d.clear() }}", NULL},
 };
 
-#define CASE(name, rows)                                                                           \
-    static void name(void **state) {                                                               \
-        (void)state;                                                                               \
-        TEMPLATE_CHECK(rows, input);                                                               \
-    }
-
-CASE(template_methods_of_strings_are_those_of_the_reference, strings)
-CASE(template_formats_are_those_of_the_reference, formats)
-CASE(template_mappings_and_lists_cannot_be_changed, mappings_and_lists)
+TEMPLATE_CASE(template_methods_of_strings_are_those_of_the_reference, strings)
+TEMPLATE_CASE(template_formats_are_those_of_the_reference, formats)
+TEMPLATE_CASE(template_mappings_and_lists_cannot_be_changed, mappings_and_lists)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -147,16 +147,10 @@ static const template_row macros[] = {
     {"{% if true %}{% macro f() %}A{% endmacro %}{% endif %}{{ f() }}", "A"},
 };
 
-#define CASE(name, rows)                                                                           \
-    static void name(void **state) {                                                               \
-        (void)state;                                                                               \
-        TEMPLATE_CHECK(rows, input);                                                               \
-    }
-
-CASE(template_white_space_beside_tags_is_taken_off, spaces)
-CASE(template_loops_are_those_of_the_reference, loops)
-CASE(template_assignments_stay_in_their_scope, assignments)
-CASE(template_macros_are_those_of_the_reference, macros)
+TEMPLATE_CASE(template_white_space_beside_tags_is_taken_off, spaces)
+TEMPLATE_CASE(template_loops_are_those_of_the_reference, loops)
+TEMPLATE_CASE(template_assignments_stay_in_their_scope, assignments)
+TEMPLATE_CASE(template_macros_are_those_of_the_reference, macros)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -187,18 +187,12 @@ static const template_row functions[] = {
     {"{{ range(1, foo=2) }}", NULL},
 };
 
-#define CASE(name, rows)                                                                           \
-    static void name(void **state) {                                                               \
-        (void)state;                                                                               \
-        TEMPLATE_CHECK(rows, input);                                                               \
-    }
-
-CASE(template_literals_are_those_of_the_reference, literals)
-CASE(template_items_and_slices_count_code_points, items)
-CASE(template_arithmetic_is_that_of_the_reference, arithmetic)
-CASE(template_comparisons_are_those_of_the_reference, comparisons)
-CASE(template_words_give_the_operand_that_decides, words)
-CASE(template_functions_are_those_of_the_reference, functions)
+TEMPLATE_CASE(template_literals_are_those_of_the_reference, literals)
+TEMPLATE_CASE(template_items_and_slices_count_code_points, items)
+TEMPLATE_CASE(template_arithmetic_is_that_of_the_reference, arithmetic)
+TEMPLATE_CASE(template_comparisons_are_those_of_the_reference, comparisons)
+TEMPLATE_CASE(template_words_give_the_operand_that_decides, words)
+TEMPLATE_CASE(template_functions_are_those_of_the_reference, functions)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
